@@ -1,0 +1,100 @@
+"""Clusters: where nodes live, and what can be done to them there.
+
+A cluster brings nodes up and down. What else a place can do it offers as capabilities (`Network`, `Processes`,
+`Clocks`), which faults ask for by name: a place that cannot do a thing does not offer it. Every capability method
+returns `Evidence` read from the thing that was hit, never from what the harness meant to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+
+class Finished(NamedTuple):
+    """A command that ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+class Control(Protocol):
+    """A held-open line to one node. All methods raise ControlError when the line or the host is gone."""
+
+    async def run(self, command: str, *, input: bytes = b"", timeout_s: float = 10.0) -> Finished:
+        """Runs a shell command line as root. A non-zero exit is returned, not raised."""
+
+    async def read_file(self, path: str) -> bytes: ...
+    async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None: ...
+
+
+@dataclass(frozen=True)
+class Node:
+    """One place for one server. `host`, `port`: where its client port is reached from here; `peer_address`: the
+    address that other nodes reach it at."""
+
+    name: str
+    host: str
+    port: int
+    peer_address: str
+    control: Control
+
+
+class Evidence(msgspec.Struct, kw_only=True):
+    """Proof that a fault took hold, or was lifted."""
+
+    effective: bool
+    details: dict[str, Any] = {}
+    """JSON values, by node or link: probes, counters, process states, clock readings."""
+    trouble: str | None = None
+    """Where not effective: why, in words, naming the node."""
+
+
+class Link(NamedTuple):
+    """Packets from `source` to `target` (node names). One direction only."""
+
+    source: str
+    target: str
+
+
+class Network(Protocol):
+    async def cut(self, fault: str, links: Collection[Link]) -> Evidence:
+        """Drops all packets on these links. Cuts of several faults add up."""
+
+    async def heal(self, fault: str) -> Evidence:
+        """Takes away what `cut` put in for this fault, and nothing else."""
+
+
+class Processes(Protocol):
+    async def kill(self, names: Collection[str]) -> Evidence: ...
+    async def restart(self, names: Collection[str]) -> Evidence: ...
+    async def pause(self, names: Collection[str]) -> Evidence: ...
+    async def resume(self, names: Collection[str]) -> Evidence: ...
+
+
+class Clocks(Protocol):
+    """Each fault adds its own offset to the wall clock of a node's server process; the offsets of several faults add
+    up, and the monotonic clock and the host's clock are never touched."""
+
+    async def shift(self, fault: str, offsets_s: Mapping[str, float]) -> Evidence:
+        """Sets this fault's offset on each node named (0.0 lifts it), and reads the clock back."""
+
+
+class Cluster(Protocol):
+    """`name` is the run's id. Everything made carries the label raftstorm.run=<name>."""
+
+    @property
+    def nodes(self) -> Sequence[Node]: ...
+
+    async def up(self) -> None:
+        """Raises CannotRun."""
+
+    async def down(self) -> None:
+        """Removes what `up` made. Safe to call twice, and after a failed `up`."""
+
+    def shell_command(self, node: Node) -> str:
+        """What a person types to get a shell on the node (for --keep)."""

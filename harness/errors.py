@@ -1,0 +1,25 @@
+"""The harness's exceptions.
+
+    RaftstormError             something the user must hear of, in one sentence, with exit code 3
+      BadInput                 what was asked for makes no sense, or does not exist
+      CannotRun                the environment lacks something: no engine, no image, an unreachable host
+        ControlError           a node could not be controlled (SSH broke): the harness's trouble, never a finding
+"""
+
+from __future__ import annotations
+
+
+class RaftstormError(Exception):
+    """`str(error)` is one clear sentence that says what is wrong and what to do."""
+
+
+class BadInput(RaftstormError):
+    pass
+
+
+class CannotRun(RaftstormError):
+    pass
+
+
+class ControlError(CannotRun):
+    pass

@@ -1,0 +1,82 @@
+"""A system under test: how to install, start, inspect and speak to it.
+
+The bundled Raft node is one (`harness.systems.raft`); others are added by the entry point group `raftstorm.systems`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from harness.cluster import Node
+from harness.world import World
+
+
+class Status(msgspec.Struct, kw_only=True, frozen=True):
+    """What a node says of itself. Clocks in nanoseconds: `wall` is the time that its own process sees (a clock fault
+    shows here), `mono` its CLOCK_MONOTONIC."""
+
+    id: str
+    term: int
+    role: str
+    leader: str | None
+    commit: int
+    applied: int
+    wall: int
+    mono: int
+
+
+class Answer(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """A definite answer. A cas that did not match has matched=False and `value` the value seen."""
+
+    value: Any = None
+    matched: bool = True
+    log_index: int | None = None
+
+
+class Definite(Exception):
+    """It certainly did not happen. `str(error)` is a kebab-case reason."""
+
+
+class Indefinite(Exception):
+    """It may have happened, may yet happen, or never."""
+
+
+class KeyValue(Protocol):
+    """A session with one node of a key-value system. Every method raises Definite or Indefinite."""
+
+    session: str
+
+    async def read(self, key: str, *, mode: str, min_index: int = 0) -> Answer: ...
+    async def write(self, key: str, value: Any) -> Answer: ...
+    async def cas(self, key: str, expected: Any, new: Any) -> Answer: ...
+    def close(self) -> None: ...
+
+
+class System(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    async def install(self, nodes: Sequence[Node], options: Mapping[str, Any]) -> None:
+        """Brings configuration (and, with options["source"], changed code) to every node. `options["bug"]` names a
+        deliberate bug. Raises BadInput, ControlError."""
+
+    async def start(self, node: Node) -> int:
+        """Starts the server process and returns its pid. It need not be ready yet. Raises ControlError."""
+
+    async def pid(self, node: Node) -> int | None:
+        """The pid of the running (or stopped, SIGSTOP) server process."""
+
+    def connect(self, world: World, node: Node, *, timeout_s: float, session: str) -> KeyValue:
+        """A session that dials on first use; each call is bounded by `timeout_s`."""
+
+    async def status(self, world: World, node: Node, *, timeout_s: float) -> Status | None:
+        """None where the node does not answer in time."""
+
+    def log_files(self, node: Node) -> Mapping[str, str]:
+        """Name in the run folder (nodes/NAME/...) -> path on the node: logs, and `trace.jsonl`."""
+
+    def bugs(self) -> Mapping[str, str]:
+        """Deliberate bugs by name, with a line of description."""

@@ -1,0 +1,50 @@
+"""Workloads: what clients do, together with what must hold.
+
+A workload is found by the entry point group `raftstorm.workloads`; an object that satisfies `Workload`.
+Several workloads can run together in one run: each has its own keys and its own processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from checkers.checker import Checker
+from checkers.history import Operation
+from harness.client import ClientFactory
+from harness.cluster import Node
+from harness.generator import Generator
+from harness.system import System
+
+
+@dataclass(frozen=True)
+class WorkloadOptions:
+    """`read_mode` None: the workload's own default."""
+
+    read_mode: str | None = None
+    keys: int = 5
+    """Keys in use at once."""
+    ops_per_key: int = 200
+    """After that many operations a key is retired and a fresh one takes its place."""
+    call_timeout_s: float = 5.0
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+class Workload(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def client(self, system: System, nodes: Sequence[Node], options: WorkloadOptions) -> ClientFactory: ...
+
+    def generator(self, options: WorkloadOptions, processes: int) -> Generator:
+        """The client operations for this many processes, without rate and time limit: the runner adds those."""
+
+    def final_generator(self, options: WorkloadOptions, processes: int) -> Generator | None:
+        """Reads at the end, when all faults are lifted."""
+
+    def owns(self, operation: Operation) -> bool:
+        """Whether an operation of a mixed history is this workload's (by its key)."""
+
+    def checkers(self, options: WorkloadOptions) -> Sequence[Checker]:
+        """They are given histories with this workload's operations alone."""
