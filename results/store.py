@@ -1,0 +1,178 @@
+"""The store: one folder a run, holding what a reviewer needs and nothing hidden.
+
+    run.json       the whole experiment: options, seed, versions, nodes, phases
+    history.jsonl  every event, appended as it happened (docs/history-format.md)
+    status.jsonl   what the monitor saw of each node: term, role, leader, indexes, clock offset
+    nodes/NAME/    each node's logs and trace.jsonl
+    verdict.json   what the checkers said: the object that --json prints
+    report.html    the same for people; junit.xml for CI systems; harness.log for harness troubles
+
+A folder is readable at any moment: the history is appended line by line, everything else is written beside its place
+and renamed into it. So a run that was killed is a run folder without verdict.json, and can still be judged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from checkers.history import History, decode
+
+DEFAULT_ROOT: Final = Path("results/runs")
+LATEST: Final = "latest"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+class StoreError(Exception):
+    """A run folder cannot be made, found or read. `str(error)` is one sentence."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and contents of one run."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def history_path(self) -> Path:
+        return self.path / "history.jsonl"
+
+    @property
+    def status_path(self) -> Path:
+        return self.path / "status.jsonl"
+
+    @property
+    def report_path(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def junit_path(self) -> Path:
+        return self.path / "junit.xml"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "harness.log"
+
+    def node_folder(self, node: str) -> Path:
+        return self.path / "nodes" / node
+
+    def run(self) -> dict[str, Any]:
+        """run.json. Raises StoreError."""
+        return _read_object(self.path / "run.json")
+
+    def verdict(self) -> dict[str, Any] | None:
+        """verdict.json, or None for a run that was not judged. Raises StoreError."""
+        path = self.path / "verdict.json"
+        return _read_object(path) if path.exists() else None
+
+    def history(self) -> History:
+        """Raises StoreError where there is none, HistoryError where it is not a history."""
+        try:
+            data = self.history_path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"{self.history_path} cannot be read: {error.strerror}.") from error
+        return decode(data)
+
+    def statuses(self) -> list[dict[str, Any]]:
+        return list(_read_lines(self.status_path))
+
+    def traces(self) -> dict[str, list[dict[str, Any]]]:
+        """Each node's trace records in the order written; lines that were cut off are left out."""
+        files = sorted(self.path.glob("nodes/*/trace.jsonl"))
+        return {file.parent.name: list(_read_lines(file)) for file in files}
+
+    def save_run(self, run: Mapping[str, Any]) -> None:
+        self._save("run.json", run)
+
+    def save_verdict(self, verdict: Mapping[str, Any]) -> None:
+        self._save("verdict.json", verdict)
+
+    def _save(self, name: str, content: Mapping[str, Any]) -> None:
+        write_atomically(
+            self.path / name, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n"
+        )
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Readers see the old content or the new, never a part."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside.write_bytes(data)
+    beside.replace(path)
+
+
+def create(root: Path, name: str) -> RunFolder:
+    """Makes the folder of a new run. Raises StoreError for a name in use and a place that cannot be written."""
+    if not _NAME.fullmatch(name) or name == LATEST:
+        raise StoreError(
+            f"{name!r} cannot be a run's name: use letters, digits, dots, dashes and underscores (not {LATEST!r})."
+        )
+    path = root / name
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+        (path / "nodes").mkdir()
+        _point_latest(root, name)
+    except FileExistsError as error:
+        raise StoreError(f"A run named {name!r} is already in {root}: choose another --name.") from error
+    except OSError as error:
+        raise StoreError(f"The results folder {root} cannot be written: {error.strerror}.") from error
+    return RunFolder(path)
+
+
+def _point_latest(root: Path, name: str) -> None:
+    beside = root / f".{LATEST}.{os.getpid()}"
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(name)
+    beside.replace(root / LATEST)
+
+
+def find(root: Path, run: str) -> RunFolder:
+    """A run by its folder or its name. Raises StoreError naming what there is."""
+    for path in (Path(run), root / run):
+        if (path / "run.json").is_file() or (path / "history.jsonl").is_file():
+            return RunFolder(path.resolve())
+    if Path(run).is_dir():
+        raise StoreError(f"{run} is not a run folder: it holds neither run.json nor history.jsonl.")
+    names = [folder.name for folder in list_runs(root)]
+    known = f"the newest there is {names[-1]!r}" if names else "there is none yet"
+    raise StoreError(f"No run named {run!r} in {root}: {known}; `raftstorm runs` lists them.")
+
+
+def list_runs(root: Path) -> Sequence[RunFolder]:
+    """Oldest first, by the time at which they were made."""
+    if not root.is_dir():
+        return []
+    folders = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()]
+    runs = [path for path in folders if (path / "run.json").is_file()]
+    return [RunFolder(path) for path in sorted(runs, key=lambda path: (path / "nodes").stat().st_ctime_ns)]
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"{path} is not what raftstorm wrote: {error}.") from error
+
+
+def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                yield decoder.decode(line)
+            except msgspec.MsgspecError:
+                continue  # cut off when its writer was killed
