@@ -1,0 +1,199 @@
+"""Experiments: everything that decides what a run does, from defaults, a TOML file and flags; flags win.
+
+A file holds the same options as the command line, with the same names:
+
+    workload = ["register"]
+    nemesis = ["partition", "clock"]
+    time-limit = 120
+    concurrency = "3n"
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from harness import plugins
+from harness.errors import BadInput
+from harness.workload import WorkloadOptions
+
+READ_MODES: Final = ("linearizable", "lease", "sequential", "stale")
+MAX_NODES: Final = 15
+MAX_PROCESSES: Final = 1000
+ALL: Final = "all"
+NONE: Final = "none"
+
+
+class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """The options of `raftstorm run`. `validated` has checked those that an experiment came through."""
+
+    workload: tuple[str, ...] = ("register", "follower-reads")
+    """They run together, each with its share of the processes."""
+    nemesis: tuple[str, ...] = (ALL,)
+    nemesis_interval: float = 5.0
+    """Mean seconds between the beginnings of two faults of one kind."""
+    read_mode: str | None = None
+    """None: each workload's own."""
+    system: str = "raft"
+    nodes: int = 5
+    concurrency: str = "2n"
+    rate: float = 200.0
+    """Operations a second, all processes together. 0: as fast as they can."""
+    keys: int = 5
+    ops_per_key: int = 300
+    time_limit: float = 30.0
+    """Seconds of the main phase: quiet beginning and faults."""
+    call_timeout: float = 3.0
+    """Seconds after which a client gives up on an answer."""
+    seed: int | None = None
+    runs: int = 1
+    bug: str | None = None
+    node_source: str | None = None
+    image: str | None = None
+    name: str | None = None
+    results: str = "results/runs"
+    keep: bool = False
+
+    @property
+    def processes(self) -> int:
+        return parse_concurrency(self.concurrency, self.nodes)
+
+    @property
+    def node_names(self) -> list[str]:
+        return [f"n{number}" for number in range(1, self.nodes + 1)]
+
+    @property
+    def workload_options(self) -> WorkloadOptions:
+        return WorkloadOptions(
+            read_mode=self.read_mode,
+            keys=self.keys,
+            ops_per_key=self.ops_per_key,
+            call_timeout_s=self.call_timeout,
+        )
+
+
+OPTION_NAMES: Final = tuple(field.encode_name for field in msgspec.structs.fields(Experiment))
+
+
+def load_file(path: str) -> dict[str, Any]:
+    """The options in a TOML file. Raises BadInput with the line where it is not TOML."""
+    try:
+        options = tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise BadInput(f"The experiment {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"The experiment {path} is not TOML: {error}.") from error
+    return {_known_option(name, path): value for name, value in options.items()}
+
+
+def _known_option(name: str, path: str) -> str:
+    kebab = name.replace("_", "-")
+    if kebab in OPTION_NAMES:
+        return kebab
+    nearest = get_close_matches(kebab, OPTION_NAMES, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(OPTION_NAMES)}."
+    raise BadInput(f"The experiment {path} has an option {name!r} that does not exist: {hint}")
+
+
+def build(*layers: Mapping[str, Any]) -> Experiment:
+    """Layers of options by kebab-case name, later ones win. Raises BadInput in one sentence."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged.update({name: _listed(name, value) for name, value in layer.items()})
+    try:
+        experiment = msgspec.convert(merged, Experiment)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"The experiment does not fit: {_plain(error)}.") from error
+    return validated(experiment)
+
+
+def _listed(name: str, value: Any) -> Any:
+    if name in ("workload", "nemesis") and isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if name == "concurrency" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _plain(error: msgspec.ValidationError) -> str:
+    """`Expected \\`int\\`, got \\`str\\` - at \\`$.nodes\\`` in plain words."""
+    match = re.fullmatch(r"Expected `(.+?)`, got `(.+?)` - at `\$\.(.+?)`", str(error))
+    if match is None:
+        return str(error)
+    expected, got, name = match.groups()
+    return f"{name.split('[')[0]!r} wants {expected}, and was given {got}"
+
+
+def parse_concurrency(text: str, nodes: int) -> int:
+    """ "20" is 20 processes, "2n" two for each node. Raises BadInput."""
+    match = re.fullmatch(r"(\d+)(n?)", text.strip())
+    count = int(match[1]) * (nodes if match[2] else 1) if match else 0
+    if not 1 <= count <= MAX_PROCESSES:
+        raise BadInput(
+            f"A concurrency of {text!r} cannot work: give a number from 1 to {MAX_PROCESSES}, or a multiple "
+            "of the nodes such as 2n."
+        )
+    return count
+
+
+def validated(experiment: Experiment) -> Experiment:
+    """The experiment with its lists resolved. Raises BadInput for anything that cannot work."""
+    _check_numbers(experiment)
+    _check_choices(experiment)
+    if experiment.processes < len(experiment.workload):
+        raise BadInput(
+            f"{experiment.processes} process cannot serve {len(experiment.workload)} workloads: "
+            "raise --concurrency or name one --workload."
+        )
+    return msgspec.structs.replace(experiment, nemesis=resolve_faults(experiment.nemesis))
+
+
+def _check_numbers(experiment: Experiment) -> None:
+    if not 1 <= experiment.nodes <= MAX_NODES:
+        raise BadInput(f"A cluster of {experiment.nodes} nodes cannot work: --nodes takes 1 to {MAX_NODES}.")
+    for name, least in (("time-limit", 1), ("nemesis-interval", 0.5), ("call-timeout", 0.05)):
+        value = getattr(experiment, name.replace("-", "_"))
+        if not least <= value < 1e7:
+            raise BadInput(f"A {name} of {value:g} s cannot work: --{name} takes {least} s or more.")
+    for name in ("keys", "ops-per-key", "runs"):
+        if getattr(experiment, name.replace("-", "_")) < 1:
+            raise BadInput(f"--{name} takes 1 or more.")
+    if not 0 <= experiment.rate < 1e7:
+        raise BadInput("--rate takes operations a second, or 0 for as many as can be.")
+
+
+def _check_choices(experiment: Experiment) -> None:
+    if not experiment.workload:
+        raise BadInput(f"No workload is named: there are {', '.join(plugins.names('workload'))}.")
+    for name in experiment.workload:
+        if name not in plugins.names("workload"):
+            raise plugins.unknown("workload", name, plugins.names("workload"))
+    if len(set(experiment.workload)) < len(experiment.workload):
+        raise BadInput("A workload is named twice: name each once.")
+    if experiment.system not in plugins.names("system"):
+        raise plugins.unknown("system", experiment.system, plugins.names("system"))
+    if experiment.read_mode is not None and experiment.read_mode not in READ_MODES:
+        raise plugins.unknown("read mode", experiment.read_mode, list(READ_MODES))
+    if experiment.node_source is not None and not Path(experiment.node_source).is_dir():
+        raise BadInput(f"--node-source {experiment.node_source} is not a folder.")
+
+
+def resolve_faults(asked: Sequence[str]) -> tuple[str, ...]:
+    """Kinds of fault; "all" is every kind there is, "none" no kind. Raises BadInput with the nearest name."""
+    known = plugins.names("fault")
+    if len(asked) > 1 and (ALL in asked or NONE in asked):
+        raise BadInput(f"--nemesis takes {ALL!r}, {NONE!r} or kinds of fault, not both: {', '.join(known)}.")
+    if list(asked) == [ALL]:
+        return tuple(known)
+    if list(asked) == [NONE]:
+        return ()
+    for name in asked:
+        if name not in known:
+            raise plugins.unknown("fault", name, [*known, ALL, NONE])
+    return tuple(dict.fromkeys(asked))
