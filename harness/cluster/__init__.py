@@ -66,7 +66,10 @@ class Network(Protocol):
         """Drops all packets on these links. Cuts of several faults add up."""
 
     async def heal(self, fault: str) -> Evidence:
-        """Takes away what `cut` put in for this fault, and nothing else."""
+        """Takes away what `cut` put in for this fault, and nothing else. Safe to call again."""
+
+    async def verify_healed(self) -> Evidence:
+        """Whether every node reaches every other, and no rule of any fault is left."""
 
 
 class Processes(Protocol):
@@ -75,13 +78,29 @@ class Processes(Protocol):
     async def pause(self, names: Collection[str]) -> Evidence: ...
     async def resume(self, names: Collection[str]) -> Evidence: ...
 
+    async def verify_healed(self) -> Evidence:
+        """Whether every node's server runs and is not stopped."""
+
 
 class Clocks(Protocol):
     """Each fault adds its own offset to the wall clock of a node's server process; the offsets of several faults add
     up, and the monotonic clock and the host's clock are never touched."""
 
-    async def shift(self, fault: str, offsets_s: Mapping[str, float]) -> Evidence:
-        """Sets this fault's offset on each node named (0.0 lifts it), and reads the clock back."""
+    async def shift(self, fault: str, offsets_s: Mapping[str, float], *, prove: bool = True) -> Evidence:
+        """Sets this fault's offset on each node named (0.0 lifts it), and reads the clock back (`prove=False` spares
+        the reading: for the many small steps of a drift)."""
+
+    async def verify_healed(self) -> Evidence:
+        """Whether every node's server tells the true time."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What can be done to the nodes of a cluster. None: this place cannot."""
+
+    network: Network | None = None
+    processes: Processes | None = None
+    clocks: Clocks | None = None
 
 
 class Cluster(Protocol):

@@ -1,0 +1,138 @@
+"""Clock faults: the wall clock that a server process sees goes wrong; its monotonic clock and the host's never do.
+
+A variant is a shape and a target: `jump-back-leader`, `strobe-all`. Shapes:
+
+- jump-forward, jump-back: one jump; ending it is the jump the other way.
+- strobe: there and back again, several times a second. For a system that trusts the wall clock this is the worst:
+  whatever moment something else goes wrong, a jump back is never far.
+- drift: the clock runs fast or slow, in steps of at most 2 ms (a rate is not possible: see docs/faults.md).
+
+Magnitudes go from milliseconds to minutes, evenly on a logarithmic scale; most are larger than an election timeout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp, log
+from random import Random
+from typing import Any, Final
+
+from harness.cluster import Capabilities, Clocks, Evidence
+from harness.nemesis.fault import Variant, View
+from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
+from harness.world import Future, World
+
+SMALL_S: Final = (0.005, 0.2)
+LARGE_S: Final = (0.2, 120.0)
+STROBE_PERIOD_S: Final = (0.15, 0.5)
+DRIFT_STEP_S: Final = (0.001, 0.002)
+DRIFT_PERIOD_S: Final = 0.2
+
+
+def _clocks(capabilities: Capabilities) -> Clocks:
+    assert capabilities.clocks is not None, "kinds are checked against the capabilities before a run"
+    return capabilities.clocks
+
+
+@dataclass(frozen=True)
+class Jump:
+    targets: tuple[str, ...]
+    seconds: float
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"offset_s": self.seconds}
+
+    async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _clocks(capabilities).shift(fault, dict.fromkeys(self.targets, self.seconds))
+
+    async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _clocks(capabilities).shift(fault, dict.fromkeys(self.targets, 0.0))
+
+
+@dataclass(frozen=True)
+class Strobe(Jump):
+    """`period_s`: from one flip to the next."""
+
+    period_s: float
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"offset_s": self.seconds, "period_s": self.period_s}
+
+    async def sustain(self, fault: str, capabilities: Capabilities, world: World, stop: Future[None]) -> None:
+        away = True
+        while not stop.done():
+            await world.sleep(self.period_s)
+            away = not away
+            offset_s = self.seconds if away else 0.0
+            await _clocks(capabilities).shift(fault, dict.fromkeys(self.targets, offset_s), prove=False)
+
+
+@dataclass(frozen=True)
+class Drift(Jump):
+    """`seconds` more (or less) every `period_s`."""
+
+    period_s: float
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"step_s": self.seconds, "period_s": self.period_s}
+
+    async def sustain(self, fault: str, capabilities: Capabilities, world: World, stop: Future[None]) -> None:
+        offset_s = self.seconds
+        while not stop.done():
+            await world.sleep(self.period_s)
+            offset_s += self.seconds
+            await _clocks(capabilities).shift(fault, dict.fromkeys(self.targets, offset_s), prove=False)
+
+
+def magnitude(rng: Random) -> float:
+    """Seconds, rounded to the millisecond; three of four above 0.2 s."""
+    low, high = LARGE_S if rng.random() < 0.75 else SMALL_S
+    return round(exp(rng.uniform(log(low), log(high))), 3)
+
+
+def _jump_forward(targets: tuple[str, ...], rng: Random) -> Jump:
+    return Jump(targets, magnitude(rng))
+
+
+def _jump_back(targets: tuple[str, ...], rng: Random) -> Jump:
+    return Jump(targets, -magnitude(rng))
+
+
+def _strobe(targets: tuple[str, ...], rng: Random) -> Jump:
+    return Strobe(targets, rng.choice((-1, 1)) * magnitude(rng), round(rng.uniform(*STROBE_PERIOD_S), 3))
+
+
+def _drift(targets: tuple[str, ...], rng: Random) -> Jump:
+    return Drift(targets, rng.choice((-1, 1)) * round(rng.uniform(*DRIFT_STEP_S), 4), DRIFT_PERIOD_S)
+
+
+_SHAPES: Final = {
+    "jump-forward": (2, _jump_forward),
+    "jump-back": (3, _jump_back),
+    "strobe": (3, _strobe),
+    "drift": (1, _drift),
+}
+_TARGET_WEIGHTS: Final = {ONE: 1, MINORITY: 1, LEADER: 3, MAJORITY: 1, ALL: 1}
+
+
+@dataclass(frozen=True)
+class ClockFault:
+    name: str = "clock"
+    needs: str = "clocks"
+    exclusive: bool = False
+
+    @property
+    def variants(self) -> Mapping[str, Variant]:
+        return {
+            f"{shape}-{target}": Variant(shape_weight * target_weight)
+            for shape, (shape_weight, _) in _SHAPES.items()
+            for target, target_weight in _TARGET_WEIGHTS.items()
+        }
+
+    def plan(self, variant: str, view: View, rng: Random) -> Jump:
+        shape, _, target = variant.rpartition("-")
+        return _SHAPES[shape][1](choose(target, view, rng), rng)
+
+
+FAULT: Final = ClockFault()

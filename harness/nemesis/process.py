@@ -1,0 +1,71 @@
+"""Kill and pause: processes that are gone, and processes that stand still.
+
+Killing (SIGKILL) takes everything that the process held in memory, what it had written but not synced included, as far
+as the node keeps to that; ending the fault starts it again. Pausing (SIGSTOP) is nastier than it looks: the process
+wakes up later without knowing that time has passed.
+
+Both are exclusive: a node that is down is not paused, a paused one is not killed, and nothing is started twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+from harness.cluster import Capabilities, Evidence, Processes
+from harness.nemesis.fault import Variant, View
+from harness.nemesis.targets import TARGETS, choose
+
+
+def _processes(capabilities: Capabilities) -> Processes:
+    assert capabilities.processes is not None, "kinds are checked against the capabilities before a run"
+    return capabilities.processes
+
+
+@dataclass(frozen=True)
+class Killing:
+    targets: tuple[str, ...]
+
+    def describe(self) -> Mapping[str, Any]:
+        return {}
+
+    async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _processes(capabilities).kill(self.targets)
+
+    async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _processes(capabilities).restart(self.targets)
+
+
+@dataclass(frozen=True)
+class Pausing:
+    targets: tuple[str, ...]
+
+    def describe(self) -> Mapping[str, Any]:
+        return {}
+
+    async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _processes(capabilities).pause(self.targets)
+
+    async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _processes(capabilities).resume(self.targets)
+
+
+@dataclass(frozen=True)
+class ProcessFault:
+    name: str
+    injection: type[Killing] | type[Pausing]
+    needs: str = "processes"
+    exclusive: bool = True
+
+    @property
+    def variants(self) -> Mapping[str, Variant]:
+        return TARGETS
+
+    def plan(self, variant: str, view: View, rng: Random) -> Killing | Pausing:
+        return self.injection(choose(variant, view, rng))
+
+
+KILL: Final = ProcessFault("kill", Killing)
+PAUSE: Final = ProcessFault("pause", Pausing)

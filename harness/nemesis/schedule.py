@@ -1,0 +1,145 @@
+"""Schedules: what the nemesis does in a run, drawn from the seed before the run begins.
+
+A quiet beginning, so that there is something to lose; then each kind of fault on a track of its own, so that faults of
+different kinds overlap; and everything ended before the quiet end. Variants are dealt from decks, so that a run gets
+its share of each. What a fault hits is decided when it begins, because who leads is not known before.
+
+**Coincidences.** Some bugs need two faults within a fraction of a second: a lease on the wall clock is only wrong when
+the clock jumps back while the leader is cut off and has not noticed yet (after an election timeout it has). Tracks that
+know nothing of each other hit such a moment about once in a hundred faults. So most of the partitions that isolate the
+leader pull the nearest clock fault to just after themselves, and turn it into one that turns back the leader's clock.
+The number of faults stays as it was.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from harness.nemesis.commands import Begin, Command, End
+from harness.nemesis.deck import Deck
+from harness.nemesis.fault import FaultKind
+
+QUIET_BEGINNING_S: Final = 5.0
+QUIET_END_S: Final = 3.0
+QUIET_SHARE: Final = 0.1
+"""Of a short run, at each end."""
+SHORT: Final = (0.25, 0.6)
+LONG: Final = (0.6, 1.4)
+"""Durations, in intervals. Most faults are short; brief variants always are."""
+LONG_SHARE: Final = 0.25
+
+CUT: Final = ("partition", "isolate-leader")
+TURN_BACK: Final = ("clock", ("jump-back-leader", "strobe-leader"))
+COINCIDENCE_SHARE: Final = 0.75
+COINCIDENCE_LAG_S: Final = (0.02, 0.3)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A command, and when (seconds of run time since the main phase began)."""
+
+    at_s: float
+    command: Command
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One fault of a schedule: begin and end in seconds."""
+
+    begin_s: float
+    end_s: float
+    kind: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a run in which there may be faults."""
+
+    begin_s: float
+    end_s: float
+
+    @property
+    def seconds(self) -> float:
+        return self.end_s - self.begin_s
+
+
+def window(time_limit_s: float) -> Window:
+    return Window(
+        min(QUIET_BEGINNING_S, QUIET_SHARE * time_limit_s),
+        time_limit_s - min(QUIET_END_S, QUIET_SHARE * time_limit_s),
+    )
+
+
+def draw_schedule(
+    rng: Random, kinds: Mapping[str, FaultKind], *, time_limit_s: float, interval_s: float = 5.0
+) -> list[Timed]:
+    """The commands of a run in the order of their times. `interval_s`: mean seconds between the beginnings of two
+    faults of one kind. Every kind comes at least once, and every fault is ended."""
+    open_s = window(time_limit_s)
+    tracks = {name: _track(rng, kinds[name], open_s, interval_s) for name in sorted(kinds)}
+    slots = sorted((slot for track in _coincide(rng, tracks, open_s).values() for slot in track), key=_slot_order)
+    return sorted(_commands(slots), key=lambda timed: timed.at_s)
+
+
+def _slot_order(slot: Slot) -> tuple[float, str]:
+    return slot.begin_s, slot.kind
+
+
+def _commands(slots: Iterable[Slot]) -> Iterable[Timed]:
+    for number, slot in enumerate(slots, start=1):
+        yield Timed(slot.begin_s, Begin(f"f{number}", slot.kind, slot.variant))
+        yield Timed(slot.end_s, End(f"f{number}"))
+
+
+def _track(rng: Random, kind: FaultKind, open_s: Window, interval_s: float) -> list[Slot]:
+    """The faults of one kind. The first begins early, so that even a short run has one."""
+    deck = Deck(kind.variants, rng)
+    slots: list[Slot] = []
+    at_s = open_s.begin_s + rng.uniform(0.0, min(interval_s, open_s.seconds) / 2)
+    last_s = open_s.end_s - min(SHORT[0] * interval_s, open_s.seconds / 2)
+    while at_s <= last_s:
+        variant = deck.deal()
+        end_s = at_s + interval_s * _duration(rng, kind.variants[variant].brief)
+        slots.append(Slot(at_s, min(end_s, open_s.end_s), kind.name, variant))
+        at_s += interval_s * rng.uniform(0.5, 1.5)
+    return slots
+
+
+def _duration(rng: Random, brief: bool) -> float:
+    """In intervals."""
+    long = rng.random() < LONG_SHARE and not brief
+    return rng.uniform(*(LONG if long else SHORT))
+
+
+def _coincide(rng: Random, tracks: Mapping[str, list[Slot]], open_s: Window) -> dict[str, list[Slot]]:
+    """The tracks, with clock faults pulled to partitions that isolate the leader."""
+    moved = {name: list(track) for name, track in tracks.items()}
+    clock, variants = TURN_BACK
+    left = list(moved.get(clock, []))
+    pulled: list[Slot] = []
+    for cut in moved.get(CUT[0], []):
+        if cut.variant != CUT[1] or not left or rng.random() >= COINCIDENCE_SHARE:
+            continue
+        slot = left.pop(_nearest(left, cut.begin_s))
+        pulled.append(_pull(slot, cut.begin_s + rng.uniform(*COINCIDENCE_LAG_S), rng.choice(variants), open_s))
+    if clock in moved:
+        moved[clock] = sorted([*left, *pulled], key=_slot_order)
+    return moved
+
+
+def _nearest(slots: Sequence[Slot], at_s: float) -> int:
+    """The index of the slot that begins nearest. `slots` are sorted and not empty."""
+    right = bisect_left([slot.begin_s for slot in slots], at_s)
+    around = [index for index in (right - 1, right) if 0 <= index < len(slots)]
+    return min(around, key=lambda index: abs(slots[index].begin_s - at_s))
+
+
+def _pull(slot: Slot, begin_s: float, variant: str, open_s: Window) -> Slot:
+    begin_s = min(begin_s, open_s.end_s)
+    end_s = min(begin_s + slot.end_s - slot.begin_s, open_s.end_s)
+    return replace(slot, begin_s=begin_s, end_s=end_s, variant=variant)

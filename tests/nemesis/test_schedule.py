@@ -1,0 +1,111 @@
+"""Schedules: quiet at both ends, everything ended, every kind there, leaders hit often enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import BadInput
+from harness.nemesis.clock import FAULT as CLOCK
+from harness.nemesis.commands import Begin, End, check_command, load_kinds
+from harness.nemesis.fault import FaultKind
+from harness.nemesis.partition import FAULT as PARTITION
+from harness.nemesis.process import KILL, PAUSE
+from harness.nemesis.schedule import Timed, draw_schedule, window
+
+ALL: dict[str, FaultKind] = {kind.name: kind for kind in (PARTITION, KILL, PAUSE, CLOCK)}
+SEEDS = range(40)
+
+kinds_asked = st.sets(st.sampled_from(sorted(ALL))).map(lambda names: {name: ALL[name] for name in names})
+
+
+def begins(schedule: list[Timed]) -> dict[str, tuple[float, Begin]]:
+    commands = ((timed.at_s, timed.command) for timed in schedule)
+    return {command.fault: (at_s, command) for at_s, command in commands if isinstance(command, Begin)}
+
+
+def ends(schedule: list[Timed]) -> dict[str, float]:
+    return {timed.command.fault: timed.at_s for timed in schedule if isinstance(timed.command, End)}
+
+
+@given(st.integers(), kinds_asked, st.floats(1, 400), st.floats(0.5, 60))
+def test_every_schedule(seed: int, kinds: dict[str, FaultKind], limit_s: float, interval_s: float) -> None:
+    schedule = draw_schedule(Random(seed), kinds, time_limit_s=limit_s, interval_s=interval_s)
+    begun, ended, open_s = begins(schedule), ends(schedule), window(limit_s)
+
+    assert [timed.at_s for timed in schedule] == sorted(timed.at_s for timed in schedule)
+    assert begun.keys() == ended.keys()
+    assert all(begun[fault][0] <= ended[fault] for fault in begun)
+    assert all(open_s.begin_s <= timed.at_s <= open_s.end_s for timed in schedule)
+    assert {command.kind for _, command in begun.values()} == set(kinds)
+    for _, command in begun.values():
+        check_command(command, kinds)
+
+
+@given(st.integers())
+def test_the_seed_decides(seed: int) -> None:
+    assert draw_schedule(Random(seed), ALL, time_limit_s=60) == draw_schedule(Random(seed), ALL, time_limit_s=60)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_three_minutes_have_what_the_known_bugs_need(seed: int) -> None:
+    schedule = draw_schedule(Random(seed), ALL, time_limit_s=180)
+    begun = begins(schedule)
+    counts = Counter((command.kind, command.variant) for _, command in begun.values())
+    for kind in ALL:
+        assert 25 <= sum(count for (name, _), count in counts.items() if name == kind) <= 48
+    assert counts["partition", "isolate-leader"] >= 9
+    assert counts["kill", "all"] >= 4
+    assert counts["kill", "leader"] >= 6
+    assert turned_back_while_cut_off(schedule) >= 3
+
+
+def turned_back_while_cut_off(schedule: list[Timed]) -> int:
+    """How often the leader's clock begins to go back within 0.3 s after it was isolated."""
+    begun = begins(schedule).values()
+    cuts = [at_s for at_s, command in begun if command.variant == "isolate-leader"]
+    turns = [at_s for at_s, command in begun if command.variant in ("jump-back-leader", "strobe-leader")]
+    return sum(any(0 < turn - cut <= 0.3 for turn in turns) for cut in cuts)
+
+
+def test_faults_of_different_kinds_overlap() -> None:
+    schedule = draw_schedule(Random(1), ALL, time_limit_s=60)
+    begun, ended = begins(schedule), ends(schedule)
+    overlaps = {
+        frozenset({first.kind, second.kind})
+        for fault, (began_s, first) in begun.items()
+        for other, (at_s, second) in begun.items()
+        if fault != other and began_s <= at_s < ended[fault]
+    }
+    assert len([pair for pair in overlaps if len(pair) == 2]) == 6
+
+
+def test_without_partitions_the_clock_keeps_to_its_own_track() -> None:
+    schedule = draw_schedule(Random(1), {"clock": CLOCK}, time_limit_s=60)
+    assert len(begins(schedule)) >= 8
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (Begin("f1", "partitoin"), "There is no fault named 'partitoin': did you mean 'partition'?"),
+        (
+            Begin("f1", "partition", "isolate-leeder"),
+            "There is no variant of partition named 'isolate-leeder': did you mean 'isolate-leader'?",
+        ),
+        (Begin("f1", "zzz"), "There is no fault named 'zzz': there are: partition, kill, pause, clock."),
+    ],
+)
+def test_commands_that_ask_for_what_is_not_there(command: Begin, message: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        check_command(command, ALL)
+    assert str(caught.value) == message
+
+
+def test_unknown_kinds_are_told_with_the_nearest_name() -> None:
+    with pytest.raises(BadInput, match="did you mean 'clock'"):
+        load_kinds(["partition", "clok"])
