@@ -78,7 +78,8 @@ def _two_leaders(traces: Traces) -> Iterator[Anomaly]:
 
 def _broken_promises(traces: Traces) -> Iterator[Anomaly]:
     for node, trace in traces.items():
-        term, votes = 0, {}
+        term = 0
+        votes: dict[int, str] = {}
         for record in trace:
             if record["term"] < term:
                 yield Anomaly(

@@ -1,0 +1,248 @@
+"""Sequential reads judged by the log indexes that the nodes report: exact, as far as the indexes are true.
+
+The log is the one order. A write stands at its entry's index; a read says which index the state that it read had
+reached. Four things must hold:
+
+1. An index holds one entry: no two writes report the same.
+2. A process never goes back: each of its reads reports an index no lower than any that it had seen before.
+3. The log only grows: a write stands above every index that anyone had been told before it was invoked.
+4. A read at index i returns the value of the last write to its key at or below i.
+
+An unknown write reports no index. If its value was read it stands somewhere: above every index at which its key still
+had another value before that, and at or below the lowest index at which it was read. All such writes must find a free
+index of their own; earliest deadline first finds places whenever there are any.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from checkers.checker import Budget, Recording
+from checkers.events import EventType
+from checkers.history import Operation
+from checkers.sequential.steps import INITIAL, AmbiguousValues, Step, describe, steps, writers
+from checkers.verdict import Anomaly, Result, Verdict
+
+
+@dataclass(frozen=True)
+class SequentialByIndex:
+    name: str = "sequential-by-index"
+
+    def check(self, recording: Recording, budget: Budget) -> Result:
+        operations = recording.history.operations
+        answered = [op for op in operations if op.outcome is EventType.OK]
+        silent = [op for op in answered if _index(op) is None]
+        if silent:
+            return Result(
+                checker=self.name,
+                verdict=Verdict.UNKNOWN,
+                reason=f"{len(silent)} ok operations report no log index, the first at event {silent[0].invoked}",
+                operations=len(answered),
+            )
+        try:
+            writers(steps(operations))
+        except AmbiguousValues as error:
+            return Result(checker=self.name, verdict=Verdict.UNKNOWN, reason=str(error), operations=len(answered))
+        anomalies = [
+            *_shared_indexes(answered),
+            *_going_back(answered),
+            *_against_real_time(answered),
+            *_replay(operations),
+        ]
+        return Result(
+            checker=self.name,
+            verdict=Verdict.INVALID if anomalies else Verdict.VALID,
+            anomalies=anomalies,
+            operations=len(answered),
+        )
+
+
+def _index(op: Operation) -> int | None:
+    return op.completion.log_index if op.completion is not None else None
+
+
+def _known(op: Operation) -> int:
+    index = _index(op)
+    assert index is not None
+    return index
+
+
+def _is_entry(op: Operation) -> bool:
+    return op.f != "read"
+
+
+def _shared_indexes(answered: Sequence[Operation]) -> Iterator[Anomaly]:
+    holders: dict[int, Operation] = {}
+    for op in filter(_is_entry, answered):
+        other = holders.setdefault(_known(op), op)
+        if other is not op:
+            yield Anomaly(
+                kind="shared-index",
+                key=op.key,
+                operations=[other.invoked, op.invoked],
+                text=f"{describe(other)} and {describe(op)}, and both were told log index {_known(op)}",
+            )
+
+
+def _going_back(answered: Sequence[Operation]) -> Iterator[Anomaly]:
+    highest: dict[int, Operation] = {}
+    for op in answered:
+        before = highest.get(op.process)
+        if before is not None and not _is_entry(op) and _known(op) < _known(before):
+            yield Anomaly(
+                kind="index-went-back",
+                key=op.key,
+                operations=[before.invoked, op.invoked],
+                text=f"{describe(op)}{_where(op)}, at log index {_known(op)}, after it had already seen log index "
+                f"{_known(before)}: {describe(before)}",
+            )
+        if before is None or _known(op) > _known(before):
+            highest[op.process] = op
+
+
+def _where(op: Operation) -> str:
+    return f" on {op.completion.node}" if op.completion is not None and op.completion.node else ""
+
+
+def _seen_before(operations: Sequence[Operation]) -> dict[int, Operation]:
+    """Invocation -> the operation with the highest index of all that were answered by then."""
+    answers = sorted((op for op in operations if op.outcome is EventType.OK), key=lambda op: op.returned)
+    found: dict[int, Operation] = {}
+    highest: Operation | None = None
+    position = 0
+    for op in operations:
+        while position < len(answers) and answers[position].returned < op.invoked:
+            if highest is None or _known(answers[position]) > _known(highest):
+                highest = answers[position]
+            position += 1
+        if highest is not None:
+            found[op.invoked] = highest
+    return found
+
+
+def _against_real_time(answered: Sequence[Operation]) -> Iterator[Anomaly]:
+    seen = _seen_before(answered)
+    for op in filter(_is_entry, answered):
+        before = seen.get(op.invoked)
+        if before is not None and _known(before) >= _known(op):
+            yield Anomaly(
+                kind="write-order",
+                key=op.key,
+                operations=[before.invoked, op.invoked],
+                text=f"{describe(op)} at log index {_known(op)}, invoked only after log index {_known(before)} had "
+                f"been told: {describe(before)}",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """At log index `index` the key held `value`, as `step` saw it."""
+
+    index: int
+    value: bytes
+    step: Step
+
+
+@dataclass(slots=True)
+class _Window:
+    """An observed unknown write must stand above `above` and at or below `latest`."""
+
+    above: int
+    latest: int
+    write: Step
+    observer: Step
+
+
+def _replay(operations: Sequence[Operation]) -> Iterator[Anomaly]:
+    by_key: dict[str | None, list[Step]] = {}
+    for step in steps(operations):
+        by_key.setdefault(step.key, []).append(step)
+    seen_before = _seen_before(operations)
+    windows: list[_Window] = []
+    for key_steps in by_key.values():
+        yield from _replay_key(key_steps, seen_before, windows)
+    taken = {_known(op) for op in operations if op.outcome is EventType.OK and _is_entry(op)}
+    yield from _unplaced(windows, taken)
+
+
+def _replay_key(
+    key_steps: Sequence[Step], seen_before: dict[int, Operation], windows: list[_Window]
+) -> Iterator[Anomaly]:
+    """Walks the sights of one key up the log. `holder` is the write in place, and `above` the lowest index above
+    which the next write may stand: that of the holder, or of the last sight of it."""
+    certain = [step for step in key_steps if step.operation.outcome is EventType.OK]
+    placed = sorted((step for step in certain if step.writes is not None), key=lambda step: _known(step.operation))
+    at = [_known(step.operation) for step in placed]
+    unknown = {step.writes: step for step in key_steps if step.operation.outcome is not EventType.OK}
+    above, holder = 0, None
+    for sight in sorted((_sight(step) for step in certain if step.reads is not None), key=lambda sight: sight.index):
+        position = bisect_right(at, sight.index) - 1
+        if position >= 0 and at[position] > above:
+            above, holder = at[position], placed[position]
+        if sight.value == (INITIAL if holder is None else holder.writes):
+            above = max(above, sight.index)
+        elif sight.value in unknown:
+            write = unknown.pop(sight.value)
+            told = seen_before.get(write.operation.invoked)
+            floor = max(above, _known(told)) if told is not None else above
+            windows.append(_Window(floor, sight.index, write, sight.step))
+            above, holder = sight.index, write
+        else:
+            yield _wrong_value(sight, holder)
+
+
+def _sight(step: Step) -> _Sight:
+    """A compare-and-set that matched read the state just below its own entry."""
+    assert step.reads is not None
+    return _Sight(_known(step.operation) - (step.writes is not None), step.reads, step)
+
+
+def _wrong_value(sight: _Sight, holder: Step | None) -> Anomaly:
+    op = sight.step.operation
+    if holder is None:
+        should = "nothing had been written to that key by then"
+    elif holder.operation.outcome is EventType.OK:
+        index = _known(holder.operation)
+        should = f"the last write to it at or below that index was at log index {index}: {describe(holder.operation)}"
+    else:
+        should = f"a read at that index or below had already seen a later value: {describe(holder.operation)}"
+    return Anomaly(
+        kind="stale-read" if op.f == "read" else "wrong-value",
+        key=op.key,
+        operations=sorted({op.invoked} | ({holder.operation.invoked} if holder is not None else set())),
+        text=f"{describe(op)}{_where(op)} at log index {sight.index}, but {should}",
+    )
+
+
+def _unplaced(windows: list[_Window], taken: set[int]) -> Iterator[Anomaly]:
+    """Gives each window a free index of its own, earliest deadline first."""
+    pending = sorted(windows, key=lambda window: window.above)
+    waiting: list[tuple[int, int, _Window]] = []
+    index, position = 0, 0
+    while position < len(pending) or waiting:
+        if not waiting:
+            index = max(index, pending[position].above)
+        index += 1
+        while position < len(pending) and pending[position].above < index:
+            heapq.heappush(waiting, (pending[position].latest, position, pending[position]))
+            position += 1
+        if index in taken:
+            continue
+        latest, _, window = heapq.heappop(waiting)
+        if latest < index:
+            yield _no_place(window)
+            index -= 1  # the index is still free
+
+
+def _no_place(window: _Window) -> Anomaly:
+    write, observer = window.write.operation, window.observer.operation
+    return Anomaly(
+        kind="impossible-index",
+        key=write.key,
+        operations=[write.invoked, observer.invoked],
+        text=f"{describe(observer)} at log index {window.latest}, but the write of that value can only stand above "
+        f"log index {window.above}, and no index between them is free: {describe(write)}",
+    )

@@ -1,0 +1,77 @@
+"""The group of commands, and the one place where exceptions become sentences and exit codes.
+
+Exit codes: 0 valid, 1 invalid, 2 unknown, 3 could not run (bad input, no engine, unreachable host). Every non-zero
+exit has one clear sentence on stderr; a traceback is shown with --debug alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib.metadata import version
+
+import click
+
+from checkers.history import HistoryError
+from harness.cli import judging, maintenance, run, runs
+from harness.errors import RaftstormError
+from results.store import StoreError
+
+EXIT_CANNOT_RUN = 3
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(version("raftstorm"), prog_name="raftstorm")
+def cli() -> None:
+    """Break a Raft cluster on purpose, and decide from what its clients saw whether it kept its promises.
+
+    \b
+    raftstorm run                          five nodes in Docker, all faults, 30 s, a verdict and a report
+    raftstorm run --bug ack-before-sync    the same against a node with a known bug
+    raftstorm run nightly.toml             options from a file; flags win
+    raftstorm check RUN                    judge a stored run again
+    raftstorm doctor                       what this machine lacks
+
+    Exit codes: 0 valid, 1 invalid, 2 unknown, 3 could not run.
+    """
+
+
+cli.add_command(run.run)
+cli.add_command(judging.check)
+cli.add_command(judging.report)
+cli.add_command(runs.runs)
+cli.add_command(maintenance.image)
+cli.add_command(maintenance.clean)
+cli.add_command(maintenance.doctor)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs one command and exits with its code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    try:
+        code = cli.main(arguments, prog_name="raftstorm", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = _complain("interrupted.", debug, EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        code = _complain(error.format_message(), debug, EXIT_CANNOT_RUN)
+    except (RaftstormError, StoreError, HistoryError) as error:
+        code = _complain(str(error), debug, EXIT_CANNOT_RUN)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; python would complain of it at exit
+        code = 0
+    except Exception as error:
+        code = _complain(
+            f"a mistake of raftstorm's own: {type(error).__name__}: {error} (--debug shows where).", debug, 3
+        )
+    sys.exit(code or 0)
+
+
+def _complain(sentence: str, debug: bool, code: int) -> int:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"raftstorm: {sentence}", err=True)
+    return code
