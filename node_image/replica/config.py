@@ -1,0 +1,25 @@
+"""How a replica is set up. Only `session_ttl_entries` matters to the state: it must be the same on every node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaConfig:
+    """Raises ValueError for values that cannot work."""
+
+    session_ttl_entries: int = 100_000
+    """A session that has not been used for more entries than this is forgotten."""
+    read_timeout_s: float = 5.0
+    """How long a read may wait for its index, where the request does not say."""
+    forward_timeout_s: float = 60.0
+    """How long a follower remembers a request that it gave to the leader."""
+    max_pending: int = 10_000
+    """Proposals without an answer; more are refused at once."""
+
+    def __post_init__(self) -> None:
+        if self.session_ttl_entries < 1 or self.max_pending < 1:
+            raise ValueError("session_ttl_entries and max_pending must be positive")
+        if self.read_timeout_s <= 0 or self.forward_timeout_s <= 0:
+            raise ValueError("read_timeout_s and forward_timeout_s must be positive")
