@@ -15,7 +15,7 @@ from node_image.raft.types import Configuration, Entry
 
 @dataclass(frozen=True, slots=True)
 class RequestPreVote:
-    """Would you vote for me in `term`? (dissertation 9.6). `term` is the term after the sender's; nobody moves to it."""
+    """Would you vote for me in `term`, the term after mine? (dissertation 9.6). Nobody moves to that term."""
 
     term: int
     last_index: int

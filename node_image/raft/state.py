@@ -1,0 +1,142 @@
+"""What a node is in every role: its term and vote, its log, the leader it knows, and what waits to leave it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from node_image.raft.config import RaftConfig
+from node_image.raft.durability import Durability
+from node_image.raft.log import Log
+from node_image.raft.messages import AppendAccepted, Message
+from node_image.raft.ready import ReadState
+from node_image.raft.types import Configuration, Entry, HardState, NodeId, Role, Snapshot
+
+
+class Outbox:
+    """What the next Ready will carry besides entries."""
+
+    __slots__ = ("after_sync", "at_once", "reads", "snapshot")
+
+    def __init__(self) -> None:
+        self.at_once: list[tuple[NodeId, Message]] = []
+        self.after_sync: list[tuple[NodeId, Message]] = []
+        self.reads: list[ReadState] = []
+        self.snapshot: Snapshot | None = None
+
+    def clear(self) -> None:
+        self.at_once.clear()
+        self.after_sync.clear()
+        self.reads.clear()
+        self.snapshot = None
+
+    def accept(self, leader: NodeId, answer: AppendAccepted) -> None:
+        """A later acceptance says what an earlier one says, so one for each Ready is enough."""
+        if self.after_sync:
+            to, earlier = self.after_sync[-1]
+            if to == leader and type(earlier) is AppendAccepted and earlier.term == answer.term:
+                if answer.match > earlier.match:
+                    self.after_sync[-1] = (leader, answer)
+                return
+        self.after_sync.append((leader, answer))
+
+
+class State:
+    __slots__ = (
+        "config",
+        "configuration",
+        "durability",
+        "election_due",
+        "id",
+        "leader",
+        "log",
+        "now",
+        "outbox",
+        "peers",
+        "rng",
+        "role",
+        "snapshot",
+        "term",
+        "vote",
+        "votes_barred_until",
+        "wall",
+    )
+
+    def __init__(
+        self,
+        config: RaftConfig,
+        rng: random.Random,
+        hard_state: HardState,
+        snapshot: Snapshot | None,
+        entries: Sequence[Entry],
+        now: float,
+    ) -> None:
+        self.config = config
+        self.id = config.node
+        self.rng = rng
+        self.configuration = snapshot.configuration if snapshot else config.configuration
+        self.peers = _peers(self.configuration, config.node)
+        self.term = hard_state.term
+        self.vote = hard_state.vote
+        self.role = Role.FOLLOWER
+        self.leader: NodeId | None = None
+        self.snapshot = snapshot
+        self.log = Log(snapshot.index, snapshot.term, entries) if snapshot is not None else Log(0, 0, entries)
+        self.durability = Durability(self.log.last_index)
+        self.outbox = Outbox()
+        self.now = now
+        """Of the last input, so never later than what leaves in answer to it."""
+        self.wall = 0.0
+        self.votes_barred_until = now + config.election_timeout_s if hard_state.term else now
+        """No votes while a leader may hold a lease that this node has confirmed (dissertation 4.2.3, 6.4.1). After a
+        restart nobody remembers whether it did."""
+        self.election_due = now
+        self.reset_election_timer()
+
+    @property
+    def hard_state(self) -> HardState:
+        return HardState(self.term, self.vote)
+
+    @property
+    def is_voter(self) -> bool:
+        return self.id in self.configuration.voters or self.id in self.configuration.outgoing
+
+    def reset_election_timer(self) -> None:
+        """To a random time in [T, 2T) from now (paper 5.2)."""
+        self.election_due = self.now + self.config.election_timeout_s * (1 + self.rng.random())
+
+    def heard_from_leader(self, leader: NodeId) -> None:
+        self.leader = leader
+        self.votes_barred_until = self.now + self.config.election_timeout_s
+        self.reset_election_timer()
+
+    def enter_term(self, term: int, vote: NodeId | None) -> None:
+        self.term = term
+        self.vote_for(vote)
+
+    def vote_for(self, vote: NodeId | None) -> None:
+        self.vote = vote
+        self.durability.hard_state_changed()
+
+    def send(self, to: NodeId, message: Message) -> None:
+        self.outbox.at_once.append((to, message))
+
+    def send_when_durable(self, to: NodeId, message: Message) -> None:
+        self.outbox.after_sync.append((to, message))
+
+    def answer(self, to: NodeId, message: Message) -> None:
+        """An answer that depends on the term and the vote but not on the log."""
+        if self.durability.hard_state_is_durable:
+            self.outbox.at_once.append((to, message))
+        else:
+            self.outbox.after_sync.append((to, message))
+
+    def set_configuration(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.peers = _peers(configuration, self.id)
+
+
+def _peers(configuration: Configuration, node: NodeId) -> tuple[NodeId, ...]:
+    """Sorted: a set's order differs between processes, and a seed has to decide everything."""
+    members = configuration.voters | configuration.outgoing | configuration.learners
+    return tuple(sorted(members - {node}))
