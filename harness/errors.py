@@ -1,12 +1,15 @@
 """The harness's exceptions.
 
-    RaftstormError             something the user must hear of, in one sentence, with exit code 3
-      BadInput                 what was asked for makes no sense, or does not exist
-      CannotRun                the environment lacks something: no engine, no image, an unreachable host
-        ControlError           a node could not be controlled (SSH broke): the harness's trouble, never a finding
+RaftstormError             something the user must hear of, in one sentence, with exit code 3
+  BadInput                 what was asked for makes no sense, or does not exist
+  CannotRun                the environment lacks something: no engine, no image, an unreachable host
+    ControlError           a node could not be controlled (SSH broke): the harness's trouble, never a finding
+  HealFailed               faults that could not be lifted in time
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class RaftstormError(Exception):
@@ -23,3 +26,11 @@ class CannotRun(RaftstormError):
 
 class ControlError(CannotRun):
     pass
+
+
+class HealFailed(RaftstormError):
+    """`troubles`: what is still wrong, each naming its node or fault."""
+
+    def __init__(self, troubles: Sequence[str], deadline_s: float) -> None:
+        self.troubles = tuple(troubles)
+        super().__init__(f"The cluster could not be healed within {deadline_s:g} s: {'; '.join(troubles)}.")
