@@ -1,0 +1,148 @@
+"""`raftstorm run`: one experiment, or the same experiment with several seeds."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from tabulate import tabulate
+
+from checkers.verdict import Verdict, merge
+from harness.cli.options import EXIT_CODES, debug_option, json_option
+from harness.experiment import Experiment, build, load_file
+from harness.judging import judge_run
+from harness.progress import Display, Progress, display
+from harness.runner import Runner
+from results.store import RunFolder, create
+from results.summary import summary
+
+_MOST_SEED = 2**31
+
+
+@click.command()
+@click.argument("experiment", metavar="[EXPERIMENT.toml]", required=False)
+@click.option("--workload", help="Workloads, comma-separated; they run together.  [default: register,follower-reads]")
+@click.option("--nemesis", help="Kinds of fault, comma-separated, or all, or none.  [default: all]")
+@click.option("--nemesis-interval", type=float, help="Mean seconds between two faults of one kind.  [default: 5]")
+@click.option("--read-mode", help="linearizable, lease, sequential or stale.  [default: each workload's own]")
+@click.option("--system", help="The system under test.  [default: raft]")
+@click.option("--nodes", type=int, help="Nodes of the cluster.  [default: 5]")
+@click.option("--concurrency", help="Client processes; 3n is three for each node.  [default: 2n]")
+@click.option("--rate", type=float, help="Operations a second, all together; 0: as fast as can be.  [default: 200]")
+@click.option("--keys", type=int, help="Keys in use at once, for each workload.  [default: 5]")
+@click.option("--ops-per-key", type=int, help="Operations on a key before a fresh one takes its place.  [default: 300]")
+@click.option("--time-limit", type=float, help="Seconds of the main phase.  [default: 30]")
+@click.option("--call-timeout", type=float, help="Seconds that a client waits for an answer.  [default: 3]")
+@click.option("--seed", type=int, help="Decides the faults and every process's choices.  [default: a fresh one]")
+@click.option("--runs", type=int, help="Runs one after another, with seeds counted up.  [default: 1]")
+@click.option("--bug", help="Start the nodes with a deliberate bug.")
+@click.option("--node-source", help="Run the node from this folder instead of the image's copy.")
+@click.option("--image", help="A node image to use instead of the project's own.")
+@click.option("--name", help="The run's name.  [default: the time and the seed]")
+@click.option("--results", help="The folder that run folders are kept in.  [default: results/runs]")
+@click.option(
+    "--keep", is_flag=True, default=None, help="Leave the cluster up, and say how to get a shell on each node."
+)
+@json_option
+@debug_option
+def run(experiment: str | None, as_json: bool, debug: bool, **flags: Any) -> None:
+    """Run an experiment: deploy, drive, break, judge, report.
+
+    Every option has a default; a TOML file may hold the same options by the same names, and flags win.
+    """
+    given = {name.replace("_", "-"): value for name, value in flags.items() if value is not None}
+    chosen = build(load_file(experiment) if experiment else {}, given)
+    outcomes = [_one_run(chosen, number, as_json) for number in range(chosen.runs)]
+    if len(outcomes) > 1:
+        click.echo(_campaign_table(outcomes), err=as_json)
+    if as_json:
+        click.echo(msgspec.json.encode(_campaign(outcomes)))
+    raise click.exceptions.Exit(EXIT_CODES[merge(Verdict(outcome["verdict"]) for outcome in outcomes)])
+
+
+def _one_run(experiment: Experiment, number: int, as_json: bool) -> dict[str, Any]:
+    seed = secrets.randbelow(_MOST_SEED) if experiment.seed is None else experiment.seed + number
+    experiment = msgspec.structs.replace(experiment, seed=seed)
+    folder = create(Path(experiment.results), _run_name(experiment, number))
+    began = time.monotonic()
+    progress = Progress(now_s=lambda: time.monotonic() - began)
+    with display(progress) as shown:
+        shown.say(f"run {folder.name}, seed {seed}, in {folder.path}")
+        verdict = _record_and_judge(experiment, folder, progress, shown)
+    click.echo(summary(verdict, folder.report_path), err=as_json)
+    return verdict
+
+
+def _run_name(experiment: Experiment, number: int) -> str:
+    if experiment.name is None:
+        return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{experiment.seed}"
+    return experiment.name if experiment.runs == 1 else f"{experiment.name}-{number + 1}"
+
+
+def _record_and_judge(experiment: Experiment, folder: RunFolder, progress: Progress, shown: Display) -> dict[str, Any]:
+    runner = Runner(experiment, folder, progress, shown)
+    asyncio.run(_interruptible(runner, shown))
+    progress.begin("judging")
+    shown.refresh()
+    return judge_run(folder)
+
+
+async def _interruptible(runner: Runner, shown: Display) -> None:
+    """The first Ctrl-C (or SIGTERM) ends the run in order, the second at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(runner.record())
+
+    def first() -> None:
+        shown.say(
+            "stopping: no more operations, faults are healed and what was recorded is judged (again: stop at once)"
+        )
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, second)
+        runner.stop()
+
+    def second() -> None:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+        task.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, first)
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _campaign(outcomes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One run's object; of several the worst one's, with all of them listed."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    together = merge(Verdict(outcome["verdict"]) for outcome in outcomes).value
+    worst = next(outcome for outcome in outcomes if outcome["verdict"] == together)
+    rows = [{name: outcome[name] for name in ("run", "seed", "verdict", "seconds")} for outcome in outcomes]
+    return worst | {"runs": rows}
+
+
+def _campaign_table(outcomes: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        [
+            Path(outcome["run"]).name,
+            outcome["seed"],
+            outcome["verdict"],
+            outcome["operations"]["total"],
+            outcome["seconds"],
+        ]
+        for outcome in outcomes
+    ]
+    return tabulate(rows, headers=["run", "seed", "verdict", "operations", "seconds"])

@@ -1,0 +1,170 @@
+"""Statistics, fault coverage, invented values, traces, and judging itself: tables of both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from checkers.checker import Budget, OutOfTime, Recording
+from checkers.events import NEMESIS, Event, EventType
+from checkers.faults import FaultCoverage
+from checkers.history import History
+from checkers.judge import judge
+from checkers.stats import Statistics, latencies, quantiles
+from checkers.traces import ElectionSafety, StateMachineSafety
+from checkers.values import NoInventedValues
+from checkers.verdict import Result, Verdict, merge
+from tests.checkers.sequential.histories import Row, history
+
+WRITE: Row = (0, "w", "x", 1, "ok", 1)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "together"),
+    [
+        ([], Verdict.VALID),
+        ([Verdict.VALID, Verdict.UNKNOWN], Verdict.UNKNOWN),
+        ([Verdict.UNKNOWN, Verdict.INVALID, Verdict.VALID], Verdict.INVALID),
+    ],
+)
+def test_together(verdicts: list[Verdict], together: Verdict) -> None:
+    assert merge(verdicts) is together
+
+
+@pytest.mark.parametrize(
+    ("minimum", "verdict"),
+    [({"write": 1}, Verdict.VALID), ({"write": 2}, Verdict.UNKNOWN), ({"cas": 1}, Verdict.UNKNOWN)],
+)
+def test_statistics(minimum: dict[str, int], verdict: Verdict) -> None:
+    result = Statistics(minimum).check(Recording(history([WRITE])), Budget())
+    assert result.verdict is verdict
+    assert result.details["by_f"] == {"write": {"ok": 1, "fail": 0, "info": 0}}
+
+
+def test_statistics_counts_reasons() -> None:
+    result = Statistics().check(Recording(history([(0, "w", "x", 1, "info", None)])), Budget())
+    assert result.details["errors"] == {"info: no reason given": 1}
+
+
+def test_quantiles() -> None:
+    milliseconds = [number * 1_000_000 for number in range(1, 101)]
+    assert quantiles(milliseconds) == {"count": 100, "p50_ms": 51.0, "p95_ms": 96.0, "p99_ms": 100.0, "max_ms": 100.0}
+    assert [(row["f"], row["count"]) for row in latencies(history([WRITE]).operations)] == [("write", 1)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [
+        ([WRITE, (1, "r", "x", 1, "ok", 1)], Verdict.VALID),
+        ([(1, "r", "x", None, "ok", 1)], Verdict.VALID),
+        ([(0, "w", "x", 1, "info", None), (1, "r", "x", 1, "ok", 1)], Verdict.VALID),
+        ([(1, "r", "x", 1, "ok", 1), WRITE], Verdict.INVALID),
+        ([WRITE, (1, "r", "y", 1, "ok", 1)], Verdict.INVALID),
+        ([(0, "w", "x", 1, "fail", None), (1, "r", "x", 1, "ok", 1)], Verdict.INVALID),
+    ],
+)
+def test_no_invented_values(rows: list[Row], verdict: Verdict) -> None:
+    assert NoInventedValues().check(Recording(history(rows)), Budget()).verdict is verdict
+
+
+def nemesis(*rows: tuple[str, str, EventType, str]) -> History:
+    """fault id, kind, type, action."""
+    return History(
+        [
+            Event(
+                index=index,
+                time=index,
+                process=NEMESIS,
+                type=kind,
+                f=f,
+                fault=fault,
+                value={"action": action},
+                error="why",
+            )
+            for index, (fault, f, kind, action) in enumerate(rows)
+        ]
+    )
+
+
+BEGUN = [("f1", "kill", EventType.INVOKE, "begin"), ("f1", "kill", EventType.OK, "begin")]
+LIFTED = [("f1", "kill", EventType.INVOKE, "end"), ("f1", "kill", EventType.OK, "end")]
+FAILED = [("f2", "kill", EventType.INVOKE, "begin"), ("f2", "kill", EventType.FAIL, "begin")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "counts"),
+    [
+        ([*BEGUN, *LIFTED], Verdict.VALID, (1, 1, 1)),
+        ([*FAILED, *BEGUN, *LIFTED], Verdict.VALID, (2, 1, 1)),
+        (FAILED, Verdict.UNKNOWN, (1, 0, 0)),
+        ([], Verdict.UNKNOWN, (0, 0, 0)),
+    ],
+)
+def test_fault_coverage(rows: Any, verdict: Verdict, counts: tuple[int, int, int]) -> None:
+    result = FaultCoverage().check(Recording(nemesis(*rows), asked_faults=["kill"]), Budget())
+    row = result.details["faults"][0]
+    assert (result.verdict, (row["asked"], row["effective"], row["lifted"])) == (verdict, counts)
+
+
+def trace(*rows: tuple[int, str, str | None, int, str]) -> list[dict[str, Any]]:
+    """term, role, vote, applied, hash."""
+    return [
+        {"term": term, "role": role, "vote": vote, "applied": applied, "hash": digest}
+        for term, role, vote, applied, digest in rows
+    ]
+
+
+QUIET = trace((1, "follower", "n1", 3, "aa"), (1, "follower", "n1", 5, "bb"))
+Traces = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@pytest.mark.parametrize(
+    ("traces", "kinds"),
+    [
+        ({"n1": trace((1, "leader", "n1", 3, "aa")), "n2": QUIET}, []),
+        ({"n1": trace((1, "leader", "n1", 3, "aa")), "n2": trace((1, "leader", "n2", 3, "aa"))}, ["two-leaders"]),
+        ({"n1": trace((2, "follower", None, 3, "aa"), (1, "follower", None, 3, "aa"))}, ["term-went-back"]),
+        ({"n1": trace((2, "follower", "n1", 3, "aa"), (2, "follower", "n2", 3, "aa"))}, ["voted-twice"]),
+    ],
+)
+def test_election_safety(traces: Traces, kinds: list[str]) -> None:
+    result = ElectionSafety().check(Recording(History([]), traces), Budget())
+    assert [anomaly.kind for anomaly in result.anomalies] == kinds
+
+
+@pytest.mark.parametrize(
+    ("traces", "verdict"),
+    [
+        ({"n1": QUIET, "n2": trace((1, "leader", None, 5, "bb"))}, Verdict.VALID),
+        ({"n1": QUIET, "n2": trace((1, "leader", None, 5, "XX"))}, Verdict.INVALID),
+        ({"n1": QUIET, "n2": trace((1, "leader", None, 4, "cc"))}, Verdict.UNKNOWN),
+        ({"n1": [*QUIET, *trace((1, "follower", None, 3, "ZZ"))]}, Verdict.INVALID),
+        ({}, Verdict.UNKNOWN),
+    ],
+)
+def test_state_machine_safety(traces: Traces, verdict: Verdict) -> None:
+    assert StateMachineSafety().check(Recording(History([]), traces), Budget()).verdict is verdict
+
+
+class Late:
+    name = "late"
+
+    def check(self, recording: Recording, budget: Budget) -> Result:
+        raise OutOfTime
+
+
+class Broken:
+    name = "broken"
+
+    def check(self, recording: Recording, budget: Budget) -> Result:
+        raise ZeroDivisionError("of its own")
+
+
+def test_a_checker_that_fails_is_unknown_with_the_reason() -> None:
+    late, broken = judge([Late(), Broken()], Recording(History([])), Budget(), iter(range(9)).__next__)
+    assert (late.verdict, broken.verdict) == (Verdict.UNKNOWN, Verdict.UNKNOWN)
+    assert "time" in str(late.reason)
+    assert "ZeroDivisionError: of its own" in str(broken.reason)
+    assert late.seconds == 1

@@ -1,0 +1,77 @@
+"""Experiments: layers of options, and one clear sentence for each thing that cannot work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import BadInput
+from harness.experiment import build, load_file
+
+
+def test_defaults() -> None:
+    experiment = build()
+    assert experiment.workload == ("register", "follower-reads")
+    assert experiment.nemesis == ("clock", "kill", "partition", "pause")
+    assert (experiment.nodes, experiment.processes, experiment.time_limit) == (5, 10, 30.0)
+
+
+def test_flags_win_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "nightly.toml"
+    file.write_text('workload = ["register"]\ntime_limit = 120\nnodes = 3\n')
+    experiment = build(load_file(str(file)), {"nodes": 7})
+    assert (experiment.workload, experiment.time_limit, experiment.nodes) == (("register",), 120.0, 7)
+
+
+@pytest.mark.parametrize(("asked", "kinds"), [("none", ()), ("kill,pause,kill", ("kill", "pause"))])
+def test_nemesis(asked: str, kinds: tuple[str, ...]) -> None:
+    assert build({"nemesis": asked}).nemesis == kinds
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"workload": "registre"}, r"no workload named 'registre': did you mean 'register'\?"),
+        ({"nemesis": "partitions"}, r"no fault named 'partitions': did you mean 'partition'\?"),
+        ({"nemesis": "all,kill"}, "not both"),
+        ({"read-mode": "linear"}, "no read mode named 'linear'"),
+        ({"system": "rafd"}, r"did you mean 'raft'\?"),
+        ({"nodes": 0}, "--nodes takes 1 to"),
+        ({"nodes": 99}, "--nodes takes 1 to"),
+        ({"nodes": "five"}, "'nodes' wants int, and was given str"),
+        ({"concurrency": "0"}, "cannot work"),
+        ({"concurrency": "two"}, "cannot work"),
+        ({"concurrency": 1}, "1 process cannot serve 2 workloads"),
+        ({"time-limit": 0}, "--time-limit takes 1 s or more"),
+        ({"time-limit": float("nan")}, "--time-limit takes 1 s or more"),
+        ({"rate": -1}, "--rate takes"),
+        ({"keys": 0}, "--keys takes 1 or more"),
+        ({"node-source": "/nowhere/at/all"}, "is not a folder"),
+        ({"workload": ["register", "register"]}, "named twice"),
+    ],
+)
+def test_what_cannot_work(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        build(options)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("nodes = \nkeys = 3\n", "line 1"),
+        ("keys = 3\nnodes = = 3\n", "line 2"),
+        ("node = 3\n", r"'node' that does not exist: did you mean 'nodes'\?"),
+    ],
+)
+def test_files_that_cannot_work(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    with pytest.raises(BadInput, match=sentence):
+        load_file(str(file))
+
+
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(BadInput, match="cannot be read: No such file"):
+        load_file("/nowhere/nightly.toml")
