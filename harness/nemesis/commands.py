@@ -53,9 +53,7 @@ def check_kinds(kinds: Mapping[str, FaultKind], capabilities: Capabilities) -> N
     """Raises BadInput for a kind that this cluster cannot do."""
     for kind in kinds.values():
         if getattr(capabilities, kind.needs, None) is None:
-            raise BadInput(
-                f"Faults of the kind {kind.name!r} cannot be done to this cluster: it offers no {kind.needs}."
-            )
+            raise BadInput(f"This cluster cannot do {kind.name} faults: it offers no control over its {kind.needs}.")
 
 
 def check_command(command: Command, kinds: Mapping[str, FaultKind]) -> None:

@@ -64,8 +64,10 @@ class Nemesis:
         while not isinstance(command := await commands.get(), Stop):
             try:
                 await self._obey(command)
-            except (BadInput, HealFailed) as error:
-                Entry(self._sink, "command", {"command": repr(command)}).fail(str(error))
+            except BadInput as error:
+                Entry(self._sink, "command", {"command": repr(command)}).fail(f"bad-command: {error}")
+            except HealFailed:
+                pass  # it is recorded, and whoever ends the run heals again
 
     async def _obey(self, command: Command) -> None:
         check_command(command, self._kinds)

@@ -24,9 +24,9 @@ from harness.nemesis.fault import FaultKind, Injection, NoTarget, View
 from harness.nemesis.log import Entry, EventSink
 from harness.world import Task, World
 
-DRAWS: Final = 8
+DRAWS: Final = 20
 DRAW_AGAIN_S: Final = 0.5
-"""Long enough for an election to get on; eight draws outlast a bad one."""
+"""Long enough for an election to get on. Usually it is the fault's own end that stops the drawing."""
 LIFTS: Final = 4
 LIFT_AGAIN_S: Final = 0.25
 """The first wait between two attempts to lift; each wait is twice the one before."""
