@@ -1,50 +1,247 @@
-"""The runner: one experiment, from an empty machine to a judged run folder.
+"""The runner: one experiment, from nothing to a recorded run folder, ready to be judged.
 
     cluster up -> install, start -> wait for a leader -> main phase (clients; faults from the schedule)
-    -> heal, verified -> final reads -> logs and traces collected -> cluster down -> judge
+    -> heal, verified -> final reads -> logs and traces collected -> cluster down
 
-What was recorded is on disk the moment it happened; whatever goes wrong later only adds a `trouble` to run.json. A
-trouble before the first operation means that the experiment could not run; after it, that the run is unknown at
-best, and it is judged all the same.
+What was recorded is on disk the moment it happened. What goes wrong before the first operation means that the
+experiment could not run, and is raised. What goes wrong later is the run's `trouble`, in run.json: the run is judged
+all the same, and is unknown at best.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import platform
 import shlex
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from checkers.events import EventType
-from harness import generator as gen
+from checkers.events import Event
 from harness import plugins
-from harness.cluster import Cluster, Node
-from harness.errors import CannotRun, ControlError, RaftstormError
+from harness.cluster import Node
+from harness.errors import CannotRun, HealFailed, RaftstormError
 from harness.experiment import Experiment
-from harness.generator import Generator
 from harness.interpreter import Interpreter
+from harness.mixture import Mixture
 from harness.monitor import Monitor
+from harness.nemesis.commands import Stop, load_kinds
+from harness.nemesis.feed import feed
+from harness.nemesis.nemesis import Nemesis
+from harness.nemesis.schedule import draw_schedule
+from harness.place import Place, open_place
 from harness.progress import Display, Progress
 from harness.recorder import Recorder
-from harness.system import Status, System
+from harness.system import System
 from harness.workload import Workload
-from harness.world import World
 from harness.world.real import RealWorld
+from harness.world.sync import Queue
 from results.store import RunFolder
 
 log = logging.getLogger("raftstorm")
 
 LEADER_DEADLINE_S: Final = 20.0
+LEADER_AFTER_HEAL_S: Final = 20.0
 FINAL_READS_S: Final = 30.0
+LOOK_AGAIN_S: Final = 0.05
 REFRESH_S: Final = 0.25
+
+
+class Runner:
+    """Records one experiment into its folder. `progress` is kept up to date, `shown` redrawn."""
+
+    def __init__(self, experiment: Experiment, folder: RunFolder, progress: Progress, shown: Display) -> None:
+        assert experiment.seed is not None
+        self._experiment = experiment
+        self._folder = folder
+        self._progress = progress
+        self._shown = shown
+        self._seed: int = experiment.seed
+        self._system: System = plugins.load("system", experiment.system)
+        self._workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
+        self._kinds = load_kinds(experiment.nemesis)
+        self._interpreter: Interpreter | None = None
+        self._stopped = False
+        self._run: dict[str, Any] = {}
+        self._phases: list[dict[str, Any]] = []
+        self._clock: Callable[[], int] = lambda: 0
+
+    def stop(self) -> None:
+        """Ends the run in order: no new operations, then healing, final reads and collecting as ever."""
+        self._stopped = True
+        if self._interpreter is not None:
+            self._interpreter.stop()
+
+    async def record(self) -> None:
+        """Raises RaftstormError where the experiment could not run at all."""
+        self._save_run(created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **self._facts())
+        refresher = asyncio.ensure_future(self._refresh())
+        try:
+            with self._harness_log():
+                await self._record()
+        except BaseException as error:
+            self._save_run(trouble=str(error) or type(error).__name__)
+            raise
+        finally:
+            refresher.cancel()
+            self._shown.refresh()
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "name": self._folder.name,
+            "version": version("raftstorm"),
+            "seed": self._seed,
+            "command": shlex.join(["raftstorm", *sys.argv[1:]]),
+            "options": msgspec.to_builtins(self._experiment),
+            "python": platform.python_version(),
+            "phases": self._phases,
+        }
+
+    def _save_run(self, **facts: Any) -> None:
+        self._run |= facts
+        self._folder.save_run(self._run)
+
+    @contextmanager
+    def _harness_log(self) -> Iterator[None]:
+        handler = logging.FileHandler(self._folder.log_path, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            log.removeHandler(handler)
+            handler.close()
+
+    async def _refresh(self) -> None:
+        while True:
+            self._shown.refresh()
+            await asyncio.sleep(REFRESH_S)
+
+    @contextmanager
+    def _phase(self, name: str, seconds: float | None = None) -> Iterator[None]:
+        log.info("phase: %s", name)
+        self._progress.begin(name, seconds)
+        phase = {"name": name, "begin": self._clock()}
+        self._phases.append(phase)
+        try:
+            yield
+        finally:
+            phase["end"] = self._clock()
+
+    async def _record(self) -> None:
+        async with open_place(self._experiment, self._folder, self._system, self._shown, self._phase) as place:
+            world = RealWorld(self._seed)
+            self._clock = world.now
+            self._save_run(
+                nodes=[_node_facts(node) for node in place.nodes],
+                wall_base_ns=world.wall_base_ns,
+                mono_base_ns=world.mono_base_ns,
+                engine=place.engine,
+            )
+            with self._folder.status_path.open("ab", buffering=0) as status_file:
+                await self._on_place(world, place, status_file)
+
+    async def _on_place(self, world: RealWorld, place: Place, status_file: BinaryIO) -> None:
+        monitor = Monitor(world, self._system, place.nodes, status_file.write, wall_base_ns=world.wall_base_ns)
+        self._progress.leader = lambda: _leader_words(monitor)
+        monitor.start()
+        try:
+            with self._phase("waiting for a leader", LEADER_DEADLINE_S):
+                await _wait_leader(world, monitor, LEADER_DEADLINE_S)
+            with Recorder(self._folder.history_path, world.now) as recorder:
+                recorder.subscribe(self._progress.observe)
+                await self._drive(world, place, monitor, recorder)
+        finally:
+            monitor.stop()
+            with self._phase("collecting logs"):
+                await self._collect(place)
+            self._save_run(phases=self._phases, run_seconds=world.now() / 1e9)
+
+    async def _drive(self, world: RealWorld, place: Place, monitor: Monitor, recorder: Recorder) -> None:
+        """The clients' part. From here on trouble is kept, not raised."""
+        mixture = Mixture(self._workloads, self._experiment)
+        nemesis = Nemesis(world, self._kinds, place.capabilities, recorder, monitor.view)
+        self._interpreter = Interpreter(
+            world,
+            mixture.client_factory(self._system, place.nodes),
+            concurrency=self._experiment.processes,
+            recorder=recorder,
+        )
+        if self._stopped:
+            self._interpreter.stop()
+        try:
+            with self._phase("main", self._experiment.time_limit):
+                await self._storm(world, nemesis, mixture)
+            with self._phase("healing"):
+                await nemesis.heal_all()
+                await _wait_leader(world, monitor, LEADER_AFTER_HEAL_S)
+            with self._phase("final reads", FINAL_READS_S):
+                await self._interpreter.run(mixture.final(FINAL_READS_S))
+        except (RaftstormError, HealFailed) as error:
+            log.error("%s", error)
+            self._shown.say(str(error))
+            self._save_run(trouble=str(error))
+
+    async def _storm(self, world: RealWorld, nemesis: Nemesis, mixture: Mixture) -> None:
+        assert self._interpreter is not None
+        commands: Queue[Any] = Queue(world)
+        hunting = world.spawn(nemesis.run(commands), name="nemesis")
+        schedule = draw_schedule(
+            world.random("nemesis"),
+            self._kinds,
+            time_limit_s=self._experiment.time_limit,
+            interval_s=self._experiment.nemesis_interval,
+        )
+        feeding = world.spawn(feed(world, schedule, commands.put), name="schedule")
+        try:
+            await self._interpreter.run(mixture.main())
+        finally:
+            feeding.cancel()
+            commands.put(Stop())
+            await hunting
+
+    async def _collect(self, place: Place) -> None:
+        """Every node's logs and traces. A node that cannot be reached loses its own alone."""
+        await asyncio.gather(*(self._collect_node(node) for node in place.nodes))
+
+    async def _collect_node(self, node: Node) -> None:
+        target = self._folder.node_folder(node.name)
+        target.mkdir(parents=True, exist_ok=True)
+        for name, path in self._system.log_files(node).items():
+            try:
+                (target / name).write_bytes(await node.control.read_file(path))
+            except (RaftstormError, OSError) as error:
+                log.warning("%s of %s was not collected: %s", name, node.name, error)
+
+
+def _node_facts(node: Node) -> dict[str, Any]:
+    return {"name": node.name, "host": node.host, "port": node.port, "peer_address": node.peer_address}
+
+
+def _leader_words(monitor: Monitor) -> str:
+    leader = monitor.leader()
+    return "none seen" if leader is None else f"{leader.id} in term {leader.term}"
+
+
+async def _wait_leader(world: RealWorld, monitor: Monitor, seconds: float) -> None:
+    """Raises CannotRun, naming what each node says."""
+    deadline = world.now() + int(seconds * 1e9)
+    while monitor.leader() is None:
+        if world.now() > deadline:
+            raise CannotRun(f"No leader was elected within {seconds:g} s: {_what_they_say(monitor)}.")
+        await world.sleep(LOOK_AGAIN_S)
+
+
+def _what_they_say(monitor: Monitor) -> str:
+    said = (
+        f"{name} does not answer" if status is None else f"{name} is {status.role} in term {status.term}"
+        for name, status in monitor.view().items()
+    )
+    return ", ".join(said)
