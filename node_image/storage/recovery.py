@@ -144,6 +144,8 @@ class _Replay:
         return run[-1].index
 
     def _mark(self, index: int, term: int) -> None:
+        if index <= self.floor:
+            raise Malformed(f"a snapshot up to {index} is marked after one up to {self.floor}")
         self.entries = after(index, term, self.base, self.entries)
         self.base = self.floor = index
 

@@ -73,7 +73,10 @@ class Storage:
             self._gather(RecordType.ENTRIES, payloads.entries(entries))
 
     def mark_snapshot(self, index: int, term: int) -> None:
-        """A snapshot is durable, and every entry that it covers has been appended or never will be."""
+        """A snapshot is durable, and every entry that it covers has been appended or never will be. One that is older
+        than the last is of no use any more (it was on its way when a newer one was received)."""
+        if index <= self._snapshot_index:
+            return
         self._snapshot_index = index
         self._gather(RecordType.SNAPSHOT, payloads.snapshot(index, term))
 
