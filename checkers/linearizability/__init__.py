@@ -1,0 +1,18 @@
+"""Linearizability: does every operation seem to happen at one moment between its invocation and its completion?
+
+(Herlihy and Wing, "Linearizability: A Correctness Condition for Concurrent Objects", 1990.) It composes: a history is
+linearizable exactly if each key's part is, so keys are checked one by one. Reading order:
+
+1. actions.py   what an outcome says about a register
+2. zones.py     the fast algorithm and its proof; clusters.py its first half
+3. frontier.py  the general search; open_actions.py its bookkeeping
+4. register.py  which of the two decides
+5. shrink.py    from a contradiction to a minimal one; explain.py from there to words
+6. checker.py   all keys; validate.py checks the algorithms' own witnesses in tests
+"""
+
+from checkers.linearizability.actions import NotARegister
+from checkers.linearizability.checker import Linearizability
+from checkers.linearizability.register import RegisterResult, check_register
+
+__all__ = ["Linearizability", "NotARegister", "RegisterResult", "check_register"]
