@@ -1,0 +1,95 @@
+"""Foreign values made safe to show: nothing that a run folder holds is trusted to have the type it should have.
+
+Values reach the page as text (a browser cannot hold 2**53 + 1 as a number), times as whole microseconds.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+MOST_CHARACTERS: Final = 200
+LARGEST_INTEGER: Final = 2**53 - 1
+"""The largest integer that a browser holds exactly."""
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Control characters, and those that turn the direction of the text around them."""
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def listing(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    return [item for item in listing(value) if isinstance(item, dict)]
+
+
+def whole(value: Any) -> int | None:
+    """An integer, or None. A float is cut; a bool is not a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value)
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def microseconds(nanoseconds: int) -> int:
+    """Whole microseconds that a browser holds exactly."""
+    return max(-LARGEST_INTEGER, min(LARGEST_INTEGER, nanoseconds // 1000))
+
+
+def printable(text: str) -> str:
+    """Control and direction-changing characters as visible escapes."""
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def plain(value: Any, most: int = MOST_CHARACTERS) -> str:
+    """Text as it is, anything else as JSON; on one line and no longer than `most` characters."""
+    return shorten(printable(value), most) if isinstance(value, str) else show(value, most)
+
+
+def show(value: Any, most: int = MOST_CHARACTERS) -> str:
+    """A value as JSON text, so that 5 and "5" differ."""
+    if value is msgspec.UNSET:
+        return ""
+    try:
+        text = msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return shorten(printable(text), most)
+
+
+def pretty(value: Any) -> str:
+    """JSON text over several lines."""
+    return "\n".join(printable(line) for line in msgspec.json.format(msgspec.json.encode(value)).decode().split("\n"))
+
+
+def is_flat(value: Any) -> bool:
+    """Whether a value reads well on one line: a scalar, or a short list of scalars."""
+    if isinstance(value, Mapping):
+        return False
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return all(not isinstance(item, list | dict) for item in value) and len(show(value)) < 100
+    return not (isinstance(value, str) and ("\n" in value or len(value) > 160))
+
+
+def columns_wide(text: str) -> int:
+    """How many columns of a fixed-width font a text takes: East Asian characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
