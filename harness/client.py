@@ -17,7 +17,8 @@ from harness.world import World
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a generator asks a process to do. The interpreter fills in `time` and `process`."""
+    """What a generator asks a process to do. The generator that it comes from fills in `time` (not before which it
+    is to be done) and `process`, from the context: whoever writes an invocation down leaves them out."""
 
     f: str
     key: str | None = None

@@ -40,8 +40,9 @@ class Workload(Protocol):
     def generator(self, options: WorkloadOptions, processes: int) -> Generator:
         """The client operations for this many processes, without rate and time limit: the runner adds those."""
 
-    def final_generator(self, options: WorkloadOptions, processes: int) -> Generator | None:
-        """Reads at the end, when all faults are lifted."""
+    def final_generator(self, options: WorkloadOptions, processes: int, keys: Sequence[str]) -> Generator | None:
+        """Reads at the end, when all faults are lifted. `keys`: all keys of the run so far, oldest first
+        (`Interpreter.keys`); those of other workloads are passed over."""
 
     def owns(self, operation: Operation) -> bool:
         """Whether an operation of a mixed history is this workload's (by its key)."""

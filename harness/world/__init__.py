@@ -10,10 +10,21 @@ locks are built from futures alone (`harness.world.sync`), so that they are the 
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from asyncio import CancelledError as Cancelled
+from collections.abc import Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import Any, Generic, Protocol, TypeVar
+
+__all__ = [
+    "Cancelled",
+    "Connection",
+    "Disconnected",
+    "Future",
+    "Task",
+    "Unreachable",
+    "World",
+]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -28,20 +39,21 @@ class Disconnected(Exception):
 
 
 class Future(Protocol, Generic[T]):
-    """Set once, awaited by many."""
+    """Set once, awaited by many. A waiter that is cancelled leaves the future, and the other waiters, as they are."""
 
     def done(self) -> bool: ...
     def set_result(self, value: T, /) -> None: ...
     def set_exception(self, error: BaseException, /) -> None: ...
-    def __await__(self) -> Any: ...
+    def __await__(self) -> Generator[Any, Any, T]: ...
 
 
 class Task(Protocol, Generic[T_co]):
-    """A coroutine that runs beside its spawner. Awaiting it gives its result or raises what it raised."""
+    """A coroutine that runs beside its spawner. Awaiting it gives its result or raises what it raised; cancelling
+    one who awaits it does not cancel it. `cancel` raises Cancelled where the coroutine awaits."""
 
     def done(self) -> bool: ...
     def cancel(self) -> object: ...
-    def __await__(self) -> Any: ...
+    def __await__(self) -> Generator[Any, Any, T_co]: ...
 
 
 class Connection(Protocol):
@@ -70,7 +82,8 @@ class World(Protocol):
         """`async with world.timeout(1.0): ...` raises TimeoutError (the builtin) when the body takes longer."""
 
     def random(self, name: str) -> Random:
-        """The stream of choices of this name: the same for the same seed, whatever other streams are drawn from."""
+        """The stream of choices of this name, from its beginning: the same for the same seed, whatever other streams
+        are drawn from."""
 
     async def connect(self, host: str, port: int, *, timeout_s: float) -> Connection:
         """Raises Unreachable."""
