@@ -6,7 +6,8 @@ Two of the five properties of the Raft paper (figure 3) can be read off what eve
 - Election safety: at most one leader in a term.
 - State machine safety: nodes that have applied the same index have applied the same entries; their running hashes
   agree. Checkpoints are written at fixed indexes, so that they can be compared.
-- A node's term never goes back and it gives one vote a term, across restarts.
+- A node's term never goes back and it gives one vote a term, from one start of the process to its end. (Not across
+  restarts: a term or a vote that a node had taken but not yet synced, and so had told nobody, may be forgotten.)
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ def _broken_promises(traces: Traces) -> Iterator[Anomaly]:
         term = 0
         votes: dict[int, str] = {}
         for record in trace:
+            if record.get("event") == "start":
+                term, votes = 0, {}
             if record["term"] < term:
                 yield Anomaly(
                     kind="term-went-back",
