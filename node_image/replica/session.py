@@ -15,8 +15,8 @@ not used by any of the last `ttl` entries is gone when the next entry is applied
 forgotten one would make a write happen twice. Two rules tell them apart, by what the command itself says:
 
 - With `opened` (a log index that the client learnt before it sent the session's first command; the hello line tells
-  one), every command of the session has an index above `opened`. So at an index of at most `opened + ttl` nothing of the
-  session can have been forgotten: unknown means new, whatever its number is. After that the command is refused.
+  one), every command of the session has an index above `opened`. So at an index of at most `opened + ttl` nothing of
+  the session can have been forgotten: unknown means new, whatever its number is. After that the command is refused.
 - Without it, number 1 begins a session, and a higher one is refused. Such a client promises not to retry a session's
   first command for so long that `ttl` entries pass, and to use a number again after a definite failure.
 
