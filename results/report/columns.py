@@ -87,9 +87,7 @@ def _number(event: Event | None, name: str) -> int:
     return -1 if value is None else min(value, LARGEST_INTEGER)
 
 
-def _numbered(
-    operations: Sequence[Operation], words: Words, field: Callable[[Event], str | None]
-) -> list[int]:
+def _numbered(operations: Sequence[Operation], words: Words, field: Callable[[Event], str | None]) -> list[int]:
     """A field of the completion, or else of the invocation, numbered."""
     numbers = []
     for operation in operations:

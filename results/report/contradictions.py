@@ -121,9 +121,7 @@ def _moments(details: Mapping[str, Any], scene: Scene) -> list[int]:
     return sorted({moment for span in spans for moment in (span.begin_ns, span.end_ns)})
 
 
-def _meanwhile(
-    operations: Sequence[Operation], moments: Sequence[int], scene: Scene
-) -> tuple[list[Fault], list[Span]]:
+def _meanwhile(operations: Sequence[Operation], moments: Sequence[int], scene: Scene) -> tuple[list[Fault], list[Span]]:
     if not operations and not moments:
         return [], []
     begin, end = window(operations) if operations else (moments[0], moments[-1])

@@ -1,5 +1,5 @@
-"""The contradicting operations of an anomaly, laid out to be drawn: what goes where, in pixels, for an SVG. How it looks is
-style.css.
+"""The contradicting operations of an anomaly, laid out to be drawn: what goes where, in pixels, for an SVG. How it
+looks is style.css.
 
 From top to bottom: the faults in force, one row for each process that takes part (its operation as a bar from call to
 answer; open to the right if the answer never came), dimmed rows for other operations on the same key at the time, a row

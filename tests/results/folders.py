@@ -70,13 +70,17 @@ def clients(story: Story, operations: int, concurrency: int, keys: list[str]) ->
         key, node = rng.choice(keys), NODES[process % len(NODES)]
         event = {"process": process, "key": key, "node": node}
         f = rng.choices(["read", "write", "cas"], [5, 3, 2])[0]
-        outcome = rng.choices([EventType.FAIL, EventType.INFO], [2, 1])[0] if trouble and rng.random() < 0.5 else EventType.OK
+        outcome = (
+            rng.choices([EventType.FAIL, EventType.INFO], [2, 1])[0] if trouble and rng.random() < 0.5 else EventType.OK
+        )
         took = min(took, max(step - MILLISECOND, MILLISECOND)) if outcome is EventType.OK else max(took, step // 2)
         call, answer = _values(f, key, state, written, outcome)
         reason = {EventType.OK: {"log_index": log_index + 1}}.get(outcome, {"error": _error(outcome, node)})
         story.add(time, type=EventType.INVOKE, f=f, **event, **call)
         story.add(time + took, type=outcome, f=f, **event, **answer, **reason)
-        heapq.heappush(turns, (time + max(step, took + 1000), process + (concurrency if outcome is EventType.INFO else 0)))
+        heapq.heappush(
+            turns, (time + max(step, took + 1000), process + (concurrency if outcome is EventType.INFO else 0))
+        )
 
 
 def _error(outcome: EventType, node: str) -> str:
@@ -98,7 +102,10 @@ def _values(
     pair = [state[key] if matches else state[key] + 7, written[key]]
     if outcome is EventType.OK and matches:
         state[key] = written[key]
-    return {"value": pair}, {"value": pair, **({} if matches or outcome is not EventType.OK else {"actual": state[key]})}
+    return {"value": pair}, {
+        "value": pair,
+        **({} if matches or outcome is not EventType.OK else {"actual": state[key]}),
+    }
 
 
 def faults(story: Story) -> None:
@@ -157,7 +164,12 @@ def traces(story: Story) -> dict[str, list[dict[str, Any]]]:
             offset = 200 * MILLISECOND if node == "n2" and 0.22 < time / story.length_ns < 0.4 else 0
             if node in ("n1", "n4") and 0.62 < time / story.length_ns < 0.75:
                 offset = story.rng.choice([-100, 100]) * MILLISECOND
-            record = {"mono": BASE_MONO + time, "wall": 1_700_000_000 * SECOND + time + offset, "node": node, "event": "interval"}
+            record = {
+                "mono": BASE_MONO + time,
+                "wall": 1_700_000_000 * SECOND + time + offset,
+                "node": node,
+                "event": "interval",
+            }
             role = "leader" if node in leaders else "follower"
             result[node].append({**record, "term": term, "role": role, "commit": 1, "applied": 1, "hash": "ab12"})
     return result
@@ -181,7 +193,14 @@ def verdict(events: list[Event], seed: int, anomalies: list[dict[str, Any]]) -> 
     operations = [*pair_operations(events)]
     by_outcome = {name: sum(op.outcome == name for op in operations) for name in ("ok", "fail", "info")}
     word = "invalid" if anomalies else "valid"
-    result = {"anomalies": [], "reason": None, "algorithm": None, "operations": len(operations), "details": {}, "seconds": 0.4}
+    result = {
+        "anomalies": [],
+        "reason": None,
+        "algorithm": None,
+        "operations": len(operations),
+        "details": {},
+        "seconds": 0.4,
+    }
     checkers = [
         {**result, "checker": "statistics", "verdict": "valid", "details": {"by_f": count(operations)}},
         {**result, "checker": "linearizability", "verdict": word, "algorithm": "zones", "anomalies": anomalies},
@@ -211,20 +230,39 @@ def verdict(events: list[Event], seed: int, anomalies: list[dict[str, Any]]) -> 
 
 def run_json(story: Story, name: str) -> dict[str, Any]:
     length = story.length_ns
-    edges = [("quiet beginning", 0, 0.12), ("faults", 0.12, 0.82), ("healing", 0.82, 0.86), ("quiet end", 0.86, 0.97), ("final reads", 0.97, 1)]
+    edges = [
+        ("quiet beginning", 0, 0.12),
+        ("faults", 0.12, 0.82),
+        ("healing", 0.82, 0.86),
+        ("quiet end", 0.86, 0.97),
+        ("final reads", 0.97, 1),
+    ]
     return {
         "name": name,
         "version": "0.1.0",
         "created": "2026-03-14T02:00:11Z",
         "seed": story.seed,
         "command": "raftstorm run --bug unconfirmed-reads --time-limit 60 --name made-up",
-        "options": {"workload": ["register"], "nemesis": ["partition", "clock", "kill", "pause"], "nodes": 5, "concurrency": "2n", "rate": 200.0, "bug": "unconfirmed-reads", "read-mode": None},
-        "nodes": [{"name": node, "host": "127.0.0.1", "port": 32768 + number, "peer_address": f"172.18.0.{number + 2}:7000"} for number, node in enumerate(NODES)],
+        "options": {
+            "workload": ["register"],
+            "nemesis": ["partition", "clock", "kill", "pause"],
+            "nodes": 5,
+            "concurrency": "2n",
+            "rate": 200.0,
+            "bug": "unconfirmed-reads",
+            "read-mode": None,
+        },
+        "nodes": [
+            {"name": node, "host": "127.0.0.1", "port": 32768 + number, "peer_address": f"172.18.0.{number + 2}:7000"}
+            for number, node in enumerate(NODES)
+        ],
         "python": "3.11.7",
         "engine": "Docker 20.10.24",
         "wall_base_ns": 1_700_000_000 * SECOND,
         "mono_base_ns": BASE_MONO,
-        "phases": [{"name": phase, "begin": int(begin * length), "end": int(end * length)} for phase, begin, end in edges],
+        "phases": [
+            {"name": phase, "begin": int(begin * length), "end": int(end * length)} for phase, begin, end in edges
+        ],
     }
 
 

@@ -1,0 +1,126 @@
+"""The end of a run, on the terminal: verdict, contradictions and tables, in the width that there is."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tabulate import tabulate
+
+from checkers.verdict import Verdict
+from results.report.values import mapping, mappings, plain
+from results.report.wording import SYMBOLS
+
+MOST_ANOMALIES: Final = 3
+NARROWEST: Final = 60
+
+
+def summary(verdict: Mapping[str, Any], report: Path | None = None, *, width: int | None = None) -> str:
+    """Text for people, out of the object of verdict.json. `width` in columns; None: as wide as the terminal is."""
+    columns = max(width or shutil.get_terminal_size().columns, NARROWEST)
+    parts = [
+        _headline(verdict),
+        *_contradictions(verdict, columns),
+        _checkers(mappings(verdict.get("checkers")), columns),
+        _operations(mapping(verdict.get("operations"))),
+        _faults(mappings(verdict.get("faults")), columns),
+        _latencies(mappings(verdict.get("latencies"))),
+        f"Report: {report}" if report is not None else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _headline(verdict: Mapping[str, Any]) -> str:
+    word = plain(verdict.get("verdict") or "not judged", 20)
+    symbol = SYMBOLS.get(word, "?")
+    seed = f", seed {verdict['seed']}" if verdict.get("seed") is not None else ""
+    run = verdict.get("run") or verdict.get("source")
+    return f"{symbol} {word.upper()}{seed}{f': {plain(run)}' if run else ''}"
+
+
+def _contradictions(verdict: Mapping[str, Any], columns: int) -> list[str]:
+    anomalies = mappings(verdict.get("anomalies"))
+    told = [_paragraph(f"{plain(a.get('kind'))}: {plain(a.get('text'), 1200)}", columns) for a in anomalies]
+    more = len(told) - MOST_ANOMALIES
+    return [*told[:MOST_ANOMALIES], *([f"  and {more} more, in the report"] if more > 0 else [])]
+
+
+def _paragraph(text: str, columns: int) -> str:
+    return textwrap.fill(text, columns, initial_indent="  ", subsequent_indent="    ")
+
+
+def _checkers(results: Sequence[Mapping[str, Any]], columns: int) -> str:
+    rows = [
+        [_judged(result), plain(result.get("checker"), 40), result.get("operations"), _why(result)]
+        for result in results
+    ]
+    return _table(["", "checker", "judged", "why"], rows, columns)
+
+
+def _judged(result: Mapping[str, Any]) -> str:
+    word = plain(result.get("verdict"), 20)
+    return f"{SYMBOLS.get(word, '?')} {word}"
+
+
+def _why(result: Mapping[str, Any]) -> str:
+    anomalies = mappings(result.get("anomalies"))
+    if result.get("verdict") == Verdict.INVALID and anomalies:
+        kinds = dict.fromkeys(plain(anomaly.get("kind"), 40) for anomaly in anomalies)
+        return f"{len(anomalies)} x {', '.join(kinds)}"
+    return plain(result.get("reason") or result.get("algorithm") or "", 300)
+
+
+def _operations(counts: Mapping[str, Any]) -> str:
+    if not counts:
+        return ""
+    names = {"total": "operations", "ok": "ok", "fail": "failed", "info": "unknown"}
+    known = [(title, counts[name]) for name, title in names.items() if name in counts]
+    return tabulate([[value for _, value in known]], headers=[title for title, _ in known], intfmt=",")
+
+
+def _faults(faults: Sequence[Mapping[str, Any]], columns: int) -> str:
+    rows = [
+        [
+            plain(row.get("kind"), 30),
+            row.get("asked"),
+            row.get("effective"),
+            row.get("lifted"),
+            plain(row.get("reason") or ""),
+        ]
+        for row in faults
+    ]
+    headers = ["fault", "asked", "effective", "lifted", "last reason of one that was not"]
+    if not any(row[-1] for row in rows):
+        headers, rows = headers[:-1], [row[:-1] for row in rows]
+    return _table(headers, rows, columns)
+
+
+def _latencies(latencies: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [" ".join(plain(row.get(name), 30) for name in ("f", "read") if row.get(name)), row.get("count")]
+        + [_milliseconds(row.get(name)) for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")]
+        for row in latencies
+    ]
+    if not rows:
+        return ""
+    align = ("left", "right", "right", "right", "right", "right")
+    return tabulate(rows, headers=["latency", "ok", "p50", "p95", "p99", "max"], colalign=align, intfmt=",")
+
+
+def _milliseconds(value: Any) -> str:
+    return f"{value:,.1f} ms" if isinstance(value, int | float) else ""
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[Any]], columns: int) -> str:
+    """A table whose last column is folded to what the others leave of the width."""
+    if not rows:
+        return ""
+    others = [
+        max(len(str(cell)) for cell in [header, *(row[place] for row in rows)]) for place, header in enumerate(headers)
+    ][:-1]
+    room = max(columns - sum(others) - 2 * len(others), 20)
+    folded = [[*row[:-1], "\n".join(textwrap.wrap(str(row[-1]), room)) or ""] for row in rows]
+    return tabulate(folded, headers=headers, intfmt=",", disable_numparse=[len(headers) - 1])
