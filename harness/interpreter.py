@@ -47,7 +47,7 @@ class Interpreter:
         recorder: Recorder,
         *,
         concurrency: int,
-        call_timeout_s: float,
+        call_timeout_s: float = 5.0,
         nemesis: Client | None = None,
         log: Log = silent,
     ) -> None:
@@ -66,6 +66,7 @@ class Interpreter:
         self._issued = 0
         self._keys: dict[str, None] = {}
         self._running = False
+        self._begun = False
         self._stopping = False
         self._changed = False
         self._wake: Future[None] | None = None
@@ -93,21 +94,22 @@ class Interpreter:
         One run at a time. Raises CannotRun where the history cannot be written, Stuck, and what the generator
         raises."""
         assert not self._running, "one run at a time"
-        self._running, self._stopping, self._generator = True, False, lift(source)
+        self._running, self._begun, self._generator = True, True, lift(source)
         tasks = [self._world.spawn(thread.serve(), name=f"thread-{thread.number}") for thread in self._threads]
         try:
             await self._issue_all()
             await self._drain()
         finally:
-            self._running = False
+            self._running, self._stopping = False, False
             for task in tasks:
                 task.cancel()
 
     def stop(self) -> None:
-        """Ends the run that is going on, in order: nothing more is issued, what is in flight is awaited. Runs begun
-        later are not touched."""
-        self._stopping = True
-        self.changed()
+        """Ends the run that is going on, in order: nothing more is issued, what is in flight is awaited. Before the
+        first run: that one issues nothing. Runs after it are not touched, nor is anything between two runs."""
+        if self._running or not self._begun:
+            self._stopping = True
+            self.changed()
 
     async def close(self) -> None:
         """Closes all clients."""
