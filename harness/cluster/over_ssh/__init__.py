@@ -1,0 +1,25 @@
+"""Capabilities over a control line: what can be done to any node that a root shell reaches.
+
+Containers and machines alike: nothing here knows where a node lives. Each capability sends one command to each node,
+to all of them at once, and believes what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.cluster import Capabilities, Node
+from harness.cluster.over_ssh.clocks import ShellClocks
+from harness.cluster.over_ssh.network import ShellNetwork
+from harness.cluster.over_ssh.processes import ShellProcesses
+from harness.system import System
+from harness.world import World
+
+
+def capabilities(world: World, nodes: Sequence[Node], system: System) -> Capabilities:
+    """All three, for nodes on which `system` has been installed."""
+    return Capabilities(
+        network=ShellNetwork(world, nodes),
+        processes=ShellProcesses(world, nodes, system),
+        clocks=ShellClocks(world, nodes, system),
+    )
