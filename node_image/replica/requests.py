@@ -52,6 +52,8 @@ def parse_read(request: dict[str, Any], default_timeout_s: float) -> Read:
 
 def _session(request: dict[str, Any]) -> tuple[str, int, int]:
     if "session" not in request:
+        if "seq" in request or "opened" in request:
+            raise BadRequest("seq and opened need a session")
         return "", 0, -1
     return (
         _name(request, "session"),

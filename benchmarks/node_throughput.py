@@ -1,0 +1,147 @@
+"""Throughput of five nodes beside that of a bare server, in one run: the ratio is what counts.
+
+    python -m benchmarks.node_throughput [--seconds 4] [--clients 50] [--profile FOLDER]
+
+Five node processes on loopback, each with its data folder, fsync on; 50 clients spread over all nodes, half
+linearizable reads, half writes. Beside it `benchmarks.bare_server` with four relays under the same load. The two are measured in
+turns, since the machine may have other work. Target: half of the bare server, and 1,500 acknowledged operations a
+second on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks.load import Address, Load, Measured, measure
+from node_image.raftctl import NoAnswer, Unreachable, ask
+
+ELECTION_DEADLINE_S = 15.0
+
+
+@contextlib.contextmanager
+def processes(commands: Sequence[Sequence[str]], folder: Path) -> Iterator[list[subprocess.Popen[str]]]:
+    """Runs the commands with a pipe from their stdout; stops them in the end."""
+    running: list[subprocess.Popen[str]] = []
+    try:
+        for number, command in enumerate(commands):
+            with open(folder / f"process-{number}.log", "w") as errors:
+                running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True))
+        yield running
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(timeout=30)
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for opened in sockets:
+            opened.bind(("127.0.0.1", 0))
+        return [opened.getsockname()[1] for opened in sockets]
+
+
+def _configure(folder: Path, nodes: int) -> tuple[list[Path], list[Address]]:
+    ports = free_ports(2 * nodes)
+    names = [f"n{number}" for number in range(1, nodes + 1)]
+    members = {name: f"127.0.0.1:{port}" for name, port in zip(names, ports, strict=False)}
+    paths = []
+    for name, client_port in zip(names, ports[nodes:], strict=True):
+        addresses = {"members": members, "peer": members[name], "client": f"127.0.0.1:{client_port}"}
+        files = {"data": str(folder / name), "trace": str(folder / f"{name}.jsonl")}
+        paths.append(folder / f"{name}.json")
+        paths[-1].write_text(json.dumps({"node": name, **addresses, **files}))
+    return paths, [("127.0.0.1", port) for port in ports[nodes:]]
+
+
+def wait_for_leader(addresses: Sequence[Address]) -> None:
+    """Until every node knows one. Raises TimeoutError."""
+    deadline = time.monotonic() + ELECTION_DEADLINE_S
+    for host, port in addresses:
+        while not _knows_leader(host, port):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no leader after {ELECTION_DEADLINE_S:.0f} s")
+            time.sleep(0.05)
+
+
+def _knows_leader(host: str, port: int) -> bool:
+    try:
+        return ask(host, port, {"op": "status"}, 1.0).get("leader") is not None
+    except (Unreachable, NoAnswer):
+        return False
+
+
+def measure_nodes(load: Load, nodes: int, profile: Path | None) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="raftstorm-benchmark-") as name:
+        folder = Path(name)
+        configurations, addresses = _configure(folder, nodes)
+        commands = [
+            [sys.executable, *_profiled(profile, path.stem), "-m", "node_image.runtime", "--config", str(path)]
+            for path in configurations
+        ]
+        with processes(commands, folder):
+            wait_for_leader(addresses)
+            return asyncio.run(measure(addresses, load))
+
+
+def _profiled(profile: Path | None, node: str) -> list[str]:
+    return [] if profile is None else ["-m", "cProfile", "-o", str(profile / f"{node}.profile")]
+
+
+def measure_bare(load: Load, nodes: int) -> Measured:
+    module = [sys.executable, "-m", "benchmarks.bare_server"]
+    with tempfile.TemporaryDirectory(prefix="raftstorm-benchmark-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        relays = stack.enter_context(processes([[*module, "relay"]] * (nodes - 1), folder))
+        addresses = [f"127.0.0.1:{_port(relay)}" for relay in relays]
+        command = [*module, "server", str(folder / "log"), *addresses]
+        [server] = stack.enter_context(processes([command], folder))
+        return asyncio.run(measure([("127.0.0.1", _port(server))], load))
+
+
+def _port(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    return int(process.stdout.readline())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--nodes", type=int, default=5)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--read-mode", default="linearizable")
+    parser.add_argument("--profile", type=Path, help="nodes' cProfile results go to this folder")
+    options = parser.parse_args()
+    load = Load(options.clients, seconds=options.seconds, read_mode=options.read_mode)
+    ratios = []
+    for _ in range(options.rounds):
+        bare = measure_bare(load, options.nodes)
+        raft = measure_nodes(load, options.nodes, options.profile)
+        ratios.append(raft.rate / bare.rate)
+        print(f"{_line('bare', bare)} | {_line('raft', raft)} | ratio {ratios[-1]:.2f}", flush=True)
+    print(f"ratio (median of {len(ratios)}): {median(ratios):.2f}")
+
+
+def _line(name: str, measured: Measured) -> str:
+    latencies = f"p50 {measured.quantile_ms(0.5):.1f} ms, p99 {measured.quantile_ms(0.99):.1f} ms"
+    refused = f", {measured.refused} refused" if measured.refused else ""
+    return f"{name} {measured.rate:,.0f}/s ({latencies}{refused})"
+
+
+if __name__ == "__main__":
+    main()
