@@ -7,7 +7,7 @@
   const colour = Raftstorm.colour, end = Math.max(data.end, 0.001);
   const charts = [];
 
-  document.querySelectorAll("[data-bucket]").forEach((item) => { item.textContent = `${data.bucket} s`; });
+  document.querySelectorAll("[data-bucket]").forEach((item) => { item.textContent = `${data.buckets[item.dataset.bucket]} s`; });
 
   const kindColour = (kind) => colour(`kind-${(faults.find((fault) => fault.kind === kind) || { colour: 7 }).colour}`);
   const shownKinds = data.kinds.filter((kind) => faults.some((fault) => fault.kind === kind));
@@ -18,8 +18,15 @@
       from: fault.from / 1e6, to: fault.to / 1e6, row: kind,
       text: `${plain(fault.name)}<br>${(fault.from / 1e6).toFixed(3)} s to ${fault.lifted ? `${(fault.to / 1e6).toFixed(3)} s` : "the end"}`,
     })), kindColour(kind), 9, kind));
-    const phases = segments(data.phases.map((phase) => ({ ...phase, row: "phase", text: `${plain(phase.name)}<br>${phase.from.toFixed(1)} s to ${phase.to.toFixed(1)} s` })), colour("soft"), 5, "phase");
-    return data.phases.length ? [phases, ...rows] : rows;
+    return data.phases.length ? [...phaseRow(), ...rows] : rows;
+  }
+
+  // Phases in turn dark and light, named where there is room.
+  function phaseRow() {
+    const spans = data.phases.map((phase) => ({ ...phase, row: "phase", text: `${plain(phase.name)}<br>${phase.from.toFixed(1)} s to ${phase.to.toFixed(1)} s` }));
+    const wide = data.phases.filter((phase) => (phase.to - phase.from) / end * 1100 > phase.name.length * 6.5 + 8);
+    const names = { x: wide.map((phase) => (phase.from + phase.to) / 2), y: wide.map(() => "phase"), text: wide.map((phase) => plain(phase.name)), yaxis: "y9", mode: "text", type: "scatter", textfont: { size: 10.5, color: colour("ink") }, hoverinfo: "skip", showlegend: false };
+    return [segments(spans.filter((_, k) => k % 2 === 0), colour("line"), 14, "phase"), segments(spans.filter((_, k) => k % 2), colour("raised"), 14, "phase"), names];
   }
 
   // Bars as thick lines: [from, to, gap] for each, with a point in the middle to hover over.
@@ -44,13 +51,13 @@
   function plain(text) { return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;"); }
 
   function layout(height, yaxis, more = {}) {
-    const rows = shownKinds.length + (data.phases.length ? 1 : 0), share = rows ? (rows * 17 + 6) / (height - 90) : 0;
+    const rows = shownKinds.length + (data.phases.length ? 1 : 0), share = rows ? (rows * 17 + 6) / (height - 100) : 0;
     const top = Math.max(0.3, 1 - share - 0.02), axis = { gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"), automargin: true };
     return {
-      height, margin: { l: 90, r: 16, t: 8, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      height, margin: { l: 90, r: 16, t: 30, b: 70 }, modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("soft"), activecolor: colour("ink") }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12.5, color: colour("ink") },
       hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("soft"), font: { color: colour("ink") }, align: "left" },
-      hovermode: "closest", dragmode: "zoom", legend: { orientation: "h", y: -0.16, x: 0, yanchor: "top" },
+      hovermode: "closest", dragmode: "zoom", legend: { orientation: "h", y: -30 / (height - 100), x: 0, yanchor: "top" },
       xaxis: { ...axis, range: [0, end * 1.01], ticksuffix: " s", anchor: "free", position: 0, automargin: false },
       yaxis: { ...axis, domain: [0, top], fixedrange: true, ...yaxis },
       yaxis9: { domain: [top + 0.02, 1], fixedrange: true, type: "category", categoryarray: [...shownKinds, ...(data.phases.length ? ["phase"] : [])].reverse(), categoryorder: "array", showgrid: false, zeroline: false, range: [-0.6, rows - 0.4], ticks: "", tickfont: { color: colour("soft"), size: 11.5 }, visible: rows > 0 },
@@ -90,8 +97,8 @@
   }
 
   function latencyChart([from, to]) {
-    const lines = [["p50_ms", "p50"], ["p95_ms", "p95"], ["p99_ms", "p99"]].map(([field, name]) => ({
-      x: data.latency.time, y: data.latency[field], type: "scatter", mode: "lines", name, line: { color: colour(name), width: 2, shape: "hvh" }, connectgaps: false,
+    const lines = ["p99", "p95", "p50"].map((name) => ({
+      x: data.latency.time, y: data.latency[`${name}_ms`], type: "scatter", mode: "lines", name, line: { color: colour(name), width: name === "p99" ? 1.5 : 2.2, shape: "hvh" }, connectgaps: false,
       hovertemplate: `${name} %{y:.3f} ms<extra></extra>`,
     }));
     return { traces: [...latencyPoints(from, to), ...lines, ...faultRows()], layout: layout(480, { type: "log", ticksuffix: " ms", dtick: 1 }) };

@@ -15,7 +15,10 @@ from results.report.values import mappings, plain, whole
 
 BUCKETS: Final = 120
 """About as many as a chart shows apart."""
+FEWEST_BUCKETS: Final = 12
+OPERATIONS_A_BUCKET: Final = 100
 WIDTHS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 3600.0)
+_ORDER: Final = ("ok", "fail", "info")
 MOST_OFFSETS: Final = 4000
 """Points of a node's clock curve."""
 
@@ -23,6 +26,14 @@ MOST_OFFSETS: Final = 4000
 def bucket_width_s(end_ns: int) -> float:
     """The least of WIDTHS_S with which a run has no more than BUCKETS."""
     return next((width for width in WIDTHS_S if end_ns / 1e9 / width <= BUCKETS), WIDTHS_S[-1])
+
+
+def latency_width_s(operations: int, end_ns: int) -> float:
+    """Wider where operations are few: a p99 of ten operations is only their greatest."""
+    wanted = end_ns / 1e9 * OPERATIONS_A_BUCKET / max(operations, 1)
+    widest = end_ns / 1e9 / FEWEST_BUCKETS
+    least = bucket_width_s(end_ns)
+    return next((width for width in WIDTHS_S if width >= max(least, min(wanted, widest))), WIDTHS_S[-1])
 
 
 def _completed(operation: Operation) -> int:
@@ -53,7 +64,7 @@ def throughput(operations: Sequence[Operation], width_s: float, end_ns: int) -> 
     count = int(end_ns / 1e9 / width_s) + 1
     series = [
         {"f": f, "outcome": outcome, "rate": [round(buckets[bucket] / width_s, 3) for bucket in range(count)]}
-        for (f, outcome), buckets in sorted(tally.items())
+        for (f, outcome), buckets in sorted(tally.items(), key=lambda item: (_ORDER.index(item[0][1]), item[0][0]))
     ]
     return {"time": _middles(count, width_s), "series": series}
 

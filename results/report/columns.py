@@ -103,6 +103,7 @@ def fault_rows(faults: Sequence[Fault], kinds: Sequence[str], end_ns: int) -> li
             "id": fault.id,
             "kind": fault.kind,
             "name": fault.name,
+            "brief": " ".join(part for part in (fault.id, fault.kind, fault.variant) if part),
             "colour": colour(fault.kind, kinds),
             "from": microseconds(fault.from_ns),
             "to": microseconds(fault.to_ns(end_ns)),

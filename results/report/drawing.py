@@ -72,8 +72,18 @@ class Label:
     x: float
     y: float
     text: str
-    note: str = ""
     dim: bool = False
+
+
+@dataclass
+class Gap:
+    """A stretch of time in which none of the operations went on, drawn shorter than it was."""
+
+    x: float
+    right: float
+    y: float
+    text: str
+    text_width: float
 
 
 @dataclass
@@ -90,7 +100,7 @@ class Drawing:
     leaders: list[Bar] = field(default_factory=list)
     rows: list[Label] = field(default_factory=list)
     ticks: list[Label] = field(default_factory=list)
-    gaps: list[Label] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     left_out: int = 0
     """Contradicting operations beyond MOST_OPERATIONS, which are not drawn."""
 
@@ -324,15 +334,15 @@ def _draw_axis(picture: Drawing, operations: Sequence[Operation], scale: Scale) 
         if row is not None:
             limits[row] = x + half
         picture.ticks.append(Label(x, picture.axis_y + 16 + 14 * (row or 0), text if row is not None else ""))
-    _draw_gaps(picture, operations, scale)
-    picture.height = picture.axis_y + 54
+    _draw_gaps(picture, operations, scale, picture.axis_y + (44 if limits[1] else 30))
+    picture.height = picture.axis_y + (52 if limits[1] else 38)
 
 
-def _draw_gaps(picture: Drawing, operations: Sequence[Operation], scale: Scale) -> None:
+def _draw_gaps(picture: Drawing, operations: Sequence[Operation], scale: Scale, y: float) -> None:
     ends = [(operation.invoke.time, answered_ns(operation)) for operation in operations]
     for before, after in pairwise(scale.moments[1:-1]):
         busy = any(begin <= before and end is not None and end >= after for begin, end in ends)
         text = duration_text(after - before)
-        x, right = scale.at(before), scale.at(after)
-        if not busy and SMALL_PX * len(text) + 16 <= right - x:
-            picture.gaps.append(Label((x + right) / 2, picture.axis_y + 46, text, note=f"{x:.1f},{right:.1f}"))
+        x, right, text_width = scale.at(before), scale.at(after), SMALL_PX * len(text)
+        if not busy and text_width + 24 <= right - x:
+            picture.gaps.append(Gap(x, right, y, text, text_width))

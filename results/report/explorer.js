@@ -7,8 +7,11 @@ const Explorer = (() => {
   const GUTTER = 92, AXIS = 22, LANE = 17, ROW_MIN = 12, ROW_MAX = 24;
   const MONO = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace';
   const STYLES = ["read", "write", "cas", "txn", "other", "fail", "info"];
-  const faults = data.faults, leaders = data.leaders.map((span) => ({
+  // Names from long to short: the longest that fits is written.
+  const faults = data.faults.map((fault) => ({ ...fault, names: [fault.name, fault.brief, `${fault.id} ${fault.kind}`, fault.id] }));
+  const leaders = data.leaders.map((span) => ({
     from: span.from * 1e6, to: span.to * 1e6, name: `${span.node} leads term ${span.term ?? "?"}`,
+    names: [`${span.node} leads term ${span.term ?? "?"}`, `${span.node} term ${span.term ?? "?"}`, span.node],
   }));
   const faultLanes = lanesOf(faults), leaderLanes = lanesOf(leaders);
   const view = { from: 0, to: H.runEnd * 1.01, top: 0 };
@@ -178,7 +181,8 @@ const Explorer = (() => {
       context.fillStyle = colourOf(span); context.globalAlpha = 0.35;
       context.fillRect(left, top + lanes[k] * LANE + 1, wide, LANE - 3);
       context.globalAlpha = 1;
-      if (wide > 30) text(context, span.name, left + 4, top + lanes[k] * LANE + 12, colours.ink, 10, "left", wide - 8);
+      const words = span.names.find((name) => name.length * 6.1 <= wide - 8);
+      if (words) text(context, words, left + 4, top + lanes[k] * LANE + 12, colours.ink, 10);
     });
   }
 

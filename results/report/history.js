@@ -52,7 +52,7 @@ const RunHistory = (() => {
     order.forEach((life) => { life.row = rows[lane.get(life)]; life.row.names.push(life.process); });
     for (let i = 0; i < count; i++) lives.get(data.process[i]).row.operations.push(i);
     return rows.map(({ names, operations }) => ({
-      label: names.length > 1 ? `${names[0]} … ${names[names.length - 1]}` : `${names[0]}`, operations,
+      label: names.length > 1 ? `p${names[0]} … p${names[names.length - 1]}` : `p${names[0]}`, operations,
     }));
   }
 

@@ -26,7 +26,7 @@ from results.report.contradictions import MOST_DRAWN, MOST_TOLD, anomalies, tell
 from results.report.drawing import Scene, answered_ns
 from results.report.faults import Fault, colour, kinds, pair
 from results.report.source import Material, read
-from results.report.values import is_flat, mapping, mappings, plain, pretty, show
+from results.report.values import is_flat, mapping, mappings, option, plain, pretty, show
 from results.store import write_atomically
 
 _HERE: Final = Path(__file__).parent
@@ -65,6 +65,7 @@ def _environment() -> Environment:
         "plain": plain,
         "show": show,
         "pretty": pretty,
+        "option": option,
     }
     environment.tests |= {"flat": is_flat}
     environment.globals |= {"label": wording.label, "answered": answered_ns, "outcome_words": wording.outcome_words}
@@ -152,12 +153,13 @@ def _history(material: Material, scene: Scene) -> dict[str, Any]:
 
 def _charts(material: Material, scene: Scene, samples: Sequence[leadership.Sample]) -> dict[str, Any]:
     width_s = charts.bucket_width_s(material.end_ns)
+    latency_s = charts.latency_width_s(len(material.operations), material.end_ns)
     polls = leadership.polled(material)
     silent = [span for span in leadership.spans(polls) if span.role is None]
     return {
         "end": round(material.end_ns / 1e9, 6),
-        "bucket": width_s,
-        "latency": charts.latency(material.operations, width_s, material.end_ns),
+        "buckets": {"latency": latency_s, "throughput": width_s},
+        "latency": charts.latency(material.operations, latency_s, material.end_ns),
         "throughput": charts.throughput(material.operations, width_s, material.end_ns),
         "nodes": leadership.names(material, samples),
         "leaders": charts.span_rows(scene.leaders),

@@ -17,6 +17,8 @@ from typing import Final
 MARGIN_BEFORE: Final = 48.0
 MARGIN_AFTER: Final = 72.0
 """Pixels before the first and after the last moment; room for operations that never end."""
+LEAST_WIDTH: Final = 1000.0
+"""Where less would do, the picture is stretched: its neighbours need the room."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,20 @@ def fit(moments: Sequence[int], needs: Sequence[tuple[int, int, float]], left: f
     widths[0], widths[-1] = MARGIN_BEFORE, MARGIN_AFTER
     for begin, end, width in sorted(needs):
         _widen(widths, place[begin], place[end], width)
+    _stretch(widths)
     return Scale(ordered, list(accumulate(widths, initial=left)))
 
 
 def natural_width(duration_ns: int) -> float:
     """Pixels for a stretch of time: 34 for 0.1 ms, 60 more for a thousand times that."""
     return min(170.0, 14.0 + 20.0 * math.log10(1.0 + max(duration_ns, 0) / 10_000))
+
+
+def _stretch(widths: list[float]) -> None:
+    inner = sum(widths[1:-1])
+    wanted = LEAST_WIDTH - widths[0] - widths[-1]
+    if 0 < inner < wanted:
+        widths[1:-1] = [width * wanted / inner for width in widths[1:-1]]
 
 
 def _widen(widths: list[float], first: int, after: int, width: float) -> None:

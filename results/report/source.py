@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from checkers.events import Event
 from checkers.history import History, HistoryError, Operation, decode
-from results.report.values import printable
+from results.report.values import plain, printable
 from results.store import RunFolder, StoreError
 
 LOG_BYTES: Final = 256 * 1024
@@ -79,6 +79,8 @@ def _or_note(read: Callable[[], T], default: T, missing: list[str]) -> T:
 
 
 def _note_absent(material: Material, missing: list[str]) -> None:
+    if material.run.get("trouble"):
+        missing.append(f"The harness had trouble: {plain(material.run['trouble'], 600)}")
     if material.verdict is None and not any("verdict.json" in note for note in missing):
         missing.append(
             "There is no verdict.json: the run ended before its history was judged. "

@@ -76,6 +76,15 @@ def show(value: Any, most: int = MOST_CHARACTERS) -> str:
     return shorten(printable(text), most)
 
 
+def option(value: Any) -> str:
+    """An option as people would write it: lists with commas, nothing as a dash."""
+    if value is None or value == [] or value == "":
+        return "–"
+    if isinstance(value, list | tuple) and not any(isinstance(item, list | dict) for item in value):
+        return shorten(", ".join(plain(item) for item in value), 400)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else plain(value, 400)
+
+
 def pretty(value: Any) -> str:
     """JSON text over several lines."""
     return "\n".join(printable(line) for line in msgspec.json.format(msgspec.json.encode(value)).decode().split("\n"))

@@ -24,8 +24,10 @@ PROMISES: Final = (
     ("invented", "A read returns only what somebody had written by then."),
     ("statistics", "Enough operations of each kind succeed for the run to say something."),
     ("fault", "Every kind of fault that was asked for really took effect."),
+    ("run", "The harness itself did all that it set out to do."),
 )
-"""What a checker holds the cluster to, by a part of the checker's name; the first that fits counts."""
+"""What a checker holds the cluster to, by a part of the checker's name (after its workload's); the first that fits
+counts."""
 
 SYMBOLS: Final = {Verdict.VALID.value: "✓", Verdict.INVALID.value: "✗", Verdict.UNKNOWN.value: "?"}
 _OPTIONS_OF_ONE_RUN: Final = ("--name", "--runs", "--seed")
@@ -35,7 +37,8 @@ def promise(checker: str, details: Mapping[str, Any]) -> str:
     """A result may bring its own words in details["promise"]."""
     if details.get("promise"):
         return plain(details["promise"], 400)
-    return next((words for part, words in PROMISES if part in checker.lower()), "")
+    name = checker.rsplit(": ", 1)[-1].lower()
+    return next((words for part, words in PROMISES if part in name), "")
 
 
 def headline(verdict: Mapping[str, Any] | None) -> tuple[str, str]:

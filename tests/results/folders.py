@@ -60,9 +60,9 @@ class Story:
 def clients(story: Story, operations: int, concurrency: int, keys: list[str]) -> None:
     """Operations spread over the run; an unknown outcome retires its process."""
     rng, state, written = story.rng, dict.fromkeys(keys, 0), dict.fromkeys(keys, 0)
-    turns = [(int(rng.random() * MILLISECOND), process) for process in range(concurrency)]
-    heapq.heapify(turns)
     step = story.length_ns * concurrency // max(operations, 1)
+    turns = [(int(rng.random() * step), process) for process in range(concurrency)]
+    heapq.heapify(turns)
     for log_index in range(operations):
         time, process = heapq.heappop(turns)
         trouble = story.disturbed(time) and rng.random() < 0.08
@@ -79,7 +79,11 @@ def clients(story: Story, operations: int, concurrency: int, keys: list[str]) ->
         story.add(time, type=EventType.INVOKE, f=f, **event, **call)
         story.add(time + took, type=outcome, f=f, **event, **answer, **reason)
         heapq.heappush(
-            turns, (time + max(step, took + 1000), process + (concurrency if outcome is EventType.INFO else 0))
+            turns,
+            (
+                time + max(int(step * rng.uniform(0.8, 1.2)), took + 1000),
+                process + (concurrency if outcome is EventType.INFO else 0),
+            ),
         )
 
 
@@ -157,10 +161,11 @@ def leader_at(time: int, length_ns: int) -> list[tuple[str, int]]:
 
 def traces(story: Story) -> dict[str, list[dict[str, Any]]]:
     result: dict[str, list[dict[str, Any]]] = {node: [] for node in NODES}
+    heard = dict.fromkeys(NODES, 3)
     for time in range(-SECOND, story.length_ns, 250 * MILLISECOND):
         leaders = dict(leader_at(time, story.length_ns))
         for node in NODES:
-            term = leaders.get(node, max([3, *leaders.values()]))
+            term = heard[node] = leaders.get(node, max([heard[node], *leaders.values()]))
             offset = 200 * MILLISECOND if node == "n2" and 0.22 < time / story.length_ns < 0.4 else 0
             if node in ("n1", "n4") and 0.62 < time / story.length_ns < 0.75:
                 offset = story.rng.choice([-100, 100]) * MILLISECOND
