@@ -18,6 +18,7 @@ On top of that, what a register allows. Each rule leaves out only what another c
   unknown actions count as one with a number. (Exchange the two in any linearization.)
 - Dominance: with equal states and equal sets of compare-and-sets done, a configuration with more reads done, fewer
   unknown actions spent and more writes free can do all that the other can, so the other is dropped.
+- States that nobody will see any more are one state (needed.py), and an append that leads there can wait.
 - Unknown actions whose value nobody ever needs are left out beforehand (zones.py, step 1).
 
 Frontiers are first cut to a small width, best configurations first, and searched again with a larger width if that
@@ -31,6 +32,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from checkers.checker import Budget
 from checkers.linearizability.actions import APPEND, CAS, IMPOSSIBLE, READ, WRITE, Action, Value, without_unseen
+from checkers.linearizability.needed import NOBODY_CARES, Needed, append
 from checkers.linearizability.open_actions import Open
 from checkers.linearizability.outcome import Contradiction, Linearizable, Outcome
 
@@ -64,7 +66,7 @@ def search(actions: Sequence[Action], initial: Value, budget: Budget) -> Outcome
     """Raises OutOfTime when the budget is used up."""
     relevant = without_unseen(actions)
     for width in WIDTHS:
-        run = _Run(initial, width, budget)
+        run = _Run(relevant, initial, width, budget)
         blocked = run.through(relevant)
         if blocked is None:
             return Linearizable(unfold(run.best_path()))
@@ -84,9 +86,10 @@ def events(actions: Iterable[Action]) -> list[tuple[int, bool, Action]]:
 class _Run:
     """One pass through the events with one width."""
 
-    def __init__(self, initial: Value, width: int, budget: Budget) -> None:
+    def __init__(self, actions: Sequence[Action], initial: Value, width: int, budget: Budget) -> None:
         self.cut = False
         self._open = Open()
+        self._needed = Needed(actions)
         self._width = width
         self._budget = budget
         self._steps = 0
@@ -128,6 +131,7 @@ class _Run:
         for each in self._explore(todo, action):
             _keep(after, each._replace(done=each.done & ~bit))
         self._open.remove(action)
+        self._needed.returned(action)
         self._frontier = self._narrow(list(after.values()))
 
     def _explore(self, todo: list[Node], goal: Action) -> Iterator[Configuration]:
@@ -143,6 +147,8 @@ class _Run:
                 there, unseen = self._step(node[0], action)
                 if there.done & goal_bit:
                     yield there
+                    continue
+                if action.kind == APPEND and there.state == NOBODY_CARES:
                     continue
                 key = (there.state, there.done, there.free, there.spent, unseen)
                 if key not in seen:
@@ -192,7 +198,8 @@ class _Run:
             spent |= bit
         if action.kind == WRITE:
             free |= self._open.blind & ~done
-        state = here.state + action.value if action.kind == APPEND else action.value  # type: ignore[operator]
+        after = append(here.state, action.value) if action.kind == APPEND else action.value
+        state = self._needed.settled(after)
         path: Path = (here.path, action, False)
         waiting = self._open.reads.get(state, 0) & ~done
         for read in self._open.members(waiting):
