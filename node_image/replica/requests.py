@@ -41,13 +41,13 @@ def parse_command(request: dict[str, Any]) -> Command:
 
 def parse_read(request: dict[str, Any], default_timeout_s: float) -> Read:
     """Raises BadRequest."""
-    mode = _MODES.get(request.get("mode", ReadMode.LINEARIZABLE))
-    if mode is None:
+    mode = request.get("mode", "linearizable")
+    if not isinstance(mode, str) or mode not in _MODES:
         raise BadRequest("mode must be linearizable, lease, sequential or stale")
     timeout_s = request.get("timeout_s", default_timeout_s)
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not 0 <= timeout_s <= MAX_TIMEOUT_S:
         raise BadRequest(f"timeout_s must be a number from 0 to {MAX_TIMEOUT_S:.0f}")
-    return Read(_name(request, "key"), mode, _integer(request, "min_index", default=0, least=0), timeout_s)
+    return Read(_name(request, "key"), _MODES[mode], _integer(request, "min_index", default=0, least=0), timeout_s)
 
 
 def _session(request: dict[str, Any]) -> tuple[str, int, int]:
@@ -72,7 +72,17 @@ def _name(request: dict[str, Any], field: str) -> str:
     name = _given(request, field)
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_LENGTH:
         raise BadRequest(f"{field} must be a string of 1 to {MAX_NAME_LENGTH} characters")
+    if not name.isascii():
+        _check_text(name, field)
     return name
+
+
+def _check_text(name: str, field: str) -> None:
+    """JSON can say half a surrogate pair, which is no text that could be stored or sent on."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"{field} is not text") from None
 
 
 def _integer(request: dict[str, Any], field: str, *, default: int | None, least: int) -> int:
@@ -84,4 +94,4 @@ def _integer(request: dict[str, Any], field: str, *, default: int | None, least:
     return number
 
 
-_MODES: Final[dict[Any, ReadMode]] = {mode.value: mode for mode in ReadMode}
+_MODES: Final[dict[str, ReadMode]] = {mode.value: mode for mode in ReadMode}

@@ -1,0 +1,348 @@
+"""The replica between clients, peers and raft: requests and raft's outcomes in, answers out.
+
+A scripted raft stands in for the protocol, so that every outcome can be had at will.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from node_image.driver.effects import Clocks, Reply, Send
+from node_image.raft import Configuration, Entry, EntryKind, NotLeader, Raft, ReadState, Role, Snapshot
+from node_image.replica import Replica, ReplicaConfig
+from node_image.replica.messages import ForwardAnswers, ForwardReads, ForwardWrites
+
+CONFIG = ReplicaConfig(read_timeout_s=5.0, forward_timeout_s=60.0, max_pending=3)
+
+
+class ScriptedRaft:
+    def __init__(self, role: Role, leader: str | None) -> None:
+        self.role, self.leader = role, leader
+        self.term, self.commit, self.last_index, self.first_index = 2, 0, 0, 1
+        self.log: list[Entry] = []
+        self.read_contexts: list[int] = []
+        self.lease_index: int | None = None
+
+    def propose(self, data: Sequence[bytes], now: float) -> list[tuple[int, int]]:
+        if self.role is not Role.LEADER:
+            raise NotLeader(self.leader)
+        for command in data:
+            self.last_index += 1
+            self.log.append(Entry(self.term, self.last_index, EntryKind.COMMAND, command))
+        return [(self.term, self.last_index)]
+
+    def read_index(self, context: int, now: float) -> None:
+        self.read_contexts.append(context)
+
+    def lease_read(self, now: float, wall: float) -> int | None:
+        return self.lease_index
+
+
+class Bench:
+    """A replica of node n1 on a scripted raft, at monotonic time `now`."""
+
+    def __init__(self, role: Role, leader: str | None, bug: str | None = None) -> None:
+        self.raft = ScriptedRaft(role, leader)
+        bugs = frozenset({bug} if bug else ())
+        self.replica = Replica("n1", cast(Raft, self.raft), CONFIG, bugs, incarnation=1)
+        self.now = 100.0
+
+    @property
+    def clocks(self) -> Clocks:
+        return Clocks(self.now, 1_000_000.5)
+
+    def ask(self, **request: Any) -> None:
+        self.replica.request(1, {"id": 7, **request}, self.clocks)
+
+    def hear(self, sender: str, message: ForwardWrites | ForwardReads | ForwardAnswers) -> None:
+        self.replica.peer(sender, message, self.clocks)
+
+    def commit(self, count: int = 1) -> None:
+        """That many more entries of the log, noops after its end."""
+        first = self.replica.applied + 1
+        noops = [Entry(2, index, EntryKind.NOOP, b"") for index in range(1, first + count)]
+        self.replica.commit([*self.raft.log, *noops[len(self.raft.log) :]][first - 1 : first - 1 + count])
+
+    def answers(self) -> list[dict[str, Any]]:
+        effects = self.replica.take_effects()
+        return [{k: v for k, v in e.response.items() if k != "detail"} for e in effects if isinstance(e, Reply)]
+
+    def sent(self) -> list[Send]:
+        return [effect for effect in self.replica.take_effects() if isinstance(effect, Send)]
+
+
+def leading(bug: str | None = None) -> Bench:
+    return Bench(Role.LEADER, "n1", bug)
+
+
+def following(leader: str | None = "n2", bug: str | None = None) -> Bench:
+    return Bench(Role.FOLLOWER, leader, bug)
+
+
+def refused(error: str, *, definite: bool = True, leader: str | None = "n1") -> dict[str, Any]:
+    return {"id": 7, "ok": False, "error": error, "definite": definite, "leader": leader}
+
+
+WRITE = {"op": "write", "key": "k", "value": 5, "session": "s", "seq": 1}
+READ = {"op": "read", "key": "k"}
+VALUE_NOW = {"id": 7, "ok": True, "value": None, "index": 0}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"op": "erase"},
+        {"op": "write", "key": "k"},
+        {"op": "write", "value": 1},
+        {"op": "write", "key": "", "value": 1},
+        {"op": "write", "key": "k" * 1025, "value": 1},
+        {"op": "write", "key": 3, "value": 1},
+        {"op": "write", "key": "k", "value": 1 << 70},
+        {"op": "write", "key": "\ud800", "value": 1},
+        {"op": "write", "key": "k", "value": 1, "session": "s"},
+        {"op": "write", "key": "k", "value": 1, "session": None, "seq": 1},
+        {"op": "write", "key": "k", "value": 1, "session": "s", "seq": 0},
+        {"op": "write", "key": "k", "value": 1, "session": "s", "seq": True},
+        {"op": "write", "key": "k", "value": 1, "session": "s", "seq": 1, "opened": -1},
+        {"op": "write", "key": "k", "value": 1, "seq": 1},
+        {"op": "cas", "key": "k", "new": 1},
+        {"op": "cas", "key": "k", "expected": 1},
+        {"op": "read"},
+        {"op": "read", "key": "\ud800", "mode": "lease"},
+        {"op": "read", "key": "k", "mode": "fast"},
+        {"op": "read", "key": "k", "mode": ["stale"]},
+        {"op": "read", "key": "k", "mode": "sequential", "min_index": -1},
+        {"op": "read", "key": "k", "mode": "sequential", "min_index": 1.5},
+        {"op": "read", "key": "k", "timeout_s": -1},
+        {"op": "read", "key": "k", "timeout_s": "1"},
+    ],
+)
+@pytest.mark.parametrize("bench", [leading(), following()], ids=["leader", "follower"])
+def test_bad_requests(bench: Bench, request_: dict[str, Any]) -> None:
+    bench.ask(**request_)
+    assert bench.answers() == [refused("bad-request", leader=None)]
+    assert bench.raft.log == []
+
+
+@pytest.mark.parametrize(
+    ("bench", "request_", "answer"),
+    [
+        pytest.param(following(None), WRITE, refused("no-leader", leader=None), id="write-without-leader"),
+        pytest.param(following(None), READ, refused("no-leader", leader=None), id="read-without-leader"),
+        pytest.param(
+            following(None), {**READ, "mode": "lease"}, refused("no-leader", leader=None), id="lease-without-leader"
+        ),
+        pytest.param(leading(), {**READ, "mode": "lease"}, refused("lease-expired"), id="no-lease"),
+        pytest.param(following(None), {**READ, "mode": "stale"}, VALUE_NOW, id="stale-read-anywhere"),
+        pytest.param(following(None), {**READ, "mode": "sequential"}, VALUE_NOW, id="sequential-read-anywhere"),
+    ],
+)
+def test_what_is_answered_at_once(bench: Bench, request_: dict[str, Any], answer: dict[str, Any]) -> None:
+    bench.ask(**request_)
+    assert bench.answers() == [answer]
+
+
+def test_a_write_is_answered_when_it_is_applied() -> None:
+    bench = leading()
+    bench.ask(**WRITE)
+    assert bench.answers() == []
+    bench.commit()
+    assert bench.answers() == [{"id": 7, "ok": True, "index": 1}]
+
+
+def test_a_proposal_outlives_leadership_until_its_index_is_applied() -> None:
+    bench = leading()
+    bench.ask(**WRITE)
+    bench.raft.role, bench.raft.leader = Role.FOLLOWER, "n3"
+    bench.now += 1000
+    bench.replica.tick(bench.now)
+    assert bench.answers() == []
+    bench.replica.commit([Entry(3, 1, EntryKind.NOOP, b"")])
+    assert bench.answers() == [refused("overwritten", leader="n3")]
+
+
+def test_two_proposals_at_one_index_each_get_their_own_end() -> None:
+    bench = leading()
+    bench.ask(**WRITE)
+    bench.raft.term, bench.raft.last_index, bench.raft.log = 4, 0, []
+    bench.replica.request(1, {"id": 8, **WRITE, "value": 6}, bench.clocks)
+    bench.commit()
+    assert bench.answers() == [refused("overwritten"), {"id": 8, "ok": True, "index": 1}]
+
+
+def test_too_many_proposals_are_refused_before_they_begin() -> None:
+    bench = leading()
+    for _ in range(4):
+        bench.ask(op="write", key="k", value=1)
+    assert bench.answers() == [refused("unavailable")]
+    assert len(bench.raft.log) == 3
+
+
+@pytest.mark.parametrize(
+    ("ops", "answer"),
+    [
+        pytest.param([WRITE], {"id": 7, "ok": True, "index": 1}, id="the-session-tells-that-it-happened"),
+        pytest.param(
+            [WRITE, {**WRITE, "seq": 2}], refused("unavailable", definite=False), id="the-session-has-moved-on"
+        ),
+        pytest.param([{**WRITE, "session": "t"}], refused("unavailable", definite=False), id="not-known"),
+    ],
+)
+def test_a_snapshot_over_a_pending_proposal(ops: list[dict[str, Any]], answer: dict[str, Any]) -> None:
+    other, bench = leading(), leading()
+    for op in ops:
+        other.ask(**op)
+        other.commit()
+    bench.ask(**WRITE)
+    data = other.replica.snapshot_data()
+    bench.replica.restore(Snapshot(other.replica.applied, 2, Configuration(frozenset({"n1"})), data))
+    assert bench.answers() == [answer]
+    assert bench.replica.applied_hash == other.replica.applied_hash
+
+
+def test_forwarding_to_the_leader_and_back() -> None:
+    follower, leader = following(), leading()
+    follower.ask(**WRITE)
+    follower.replica.request(2, {"id": 1, **WRITE, "session": "t"}, follower.clocks)
+    [sent] = follower.sent()
+    assert sent.peer == "n2"
+    leader.hear("n4", sent.message)
+    leader.commit(2)
+    [answered] = leader.sent()
+    assert answered.peer == "n4"
+    follower.hear("n2", answered.message)
+    follower.hear("n2", answered.message)  # a duplicate does nothing
+    assert follower.answers() == [{"id": 7, "ok": True, "index": 1}, {"id": 1, "ok": True, "index": 2}]
+
+
+@pytest.mark.parametrize("request_", [WRITE, {**READ, "mode": "lease"}], ids=["write", "lease-read"])
+def test_forwarded_to_a_node_that_does_not_lead(request_: dict[str, Any]) -> None:
+    follower, deposed = following(), following("n5")
+    follower.ask(**request_)
+    deposed.hear("n1", follower.sent()[0].message)
+    follower.hear("n2", deposed.sent()[0].message)
+    assert follower.answers() == [refused("not-leader", leader="n5")]
+
+
+def test_numbers_of_another_life_are_nobodys() -> None:
+    before, after = following(), Bench(Role.FOLLOWER, "n2")
+    after.replica = Replica("n1", cast(Raft, after.raft), CONFIG, incarnation=2)
+    before.ask(**WRITE)
+    after.ask(**WRITE)
+    [sent] = before.sent()
+    after.hear("n2", ForwardAnswers(((sent.message.writes[0][0], {"ok": True, "index": 9}),)))
+    assert after.answers() == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "after_s", "definite"),
+    [
+        pytest.param(WRITE, 60.0, False, id="write"),
+        pytest.param({**READ, "mode": "lease", "timeout_s": 2}, 2.0, True, id="lease-read"),
+    ],
+)
+def test_a_forwarded_request_without_answer(request_: dict[str, Any], after_s: float, definite: bool) -> None:
+    bench = following()
+    bench.ask(**request_)
+    assert bench.replica.deadline() == bench.now + after_s
+    bench.replica.tick(bench.now + after_s - 0.01)
+    assert bench.answers() == []
+    bench.replica.tick(bench.now + after_s)
+    assert bench.answers() == [refused("unavailable", definite=definite, leader="n2")]
+
+
+def test_a_lease_read_forwarded() -> None:
+    follower, leader = following(), leading()
+    leader.raft.lease_index = 1
+    follower.ask(**READ, mode="lease")
+    leader.hear("n1", follower.sent()[0].message)
+    assert leader.sent() == []  # index 1 is not applied yet
+    leader.commit()
+    follower.hear("n2", leader.sent()[0].message)
+    assert follower.answers() == [{"id": 7, "ok": True, "value": None, "index": 1}]
+
+
+@pytest.mark.parametrize("bench", [leading(), following()], ids=["leader", "follower"])
+def test_a_linearizable_read_waits_for_its_index(bench: Bench) -> None:
+    bench.ask(**READ)
+    [context] = bench.raft.read_contexts
+    bench.replica.reads([ReadState(context, 2)])
+    bench.commit()
+    assert bench.answers() == []
+    bench.commit()
+    assert bench.answers() == [{"id": 7, "ok": True, "value": None, "index": 2}]
+
+
+def test_a_linearizable_read_that_is_not_confirmed() -> None:
+    bench = leading()
+    bench.ask(**READ)
+    bench.replica.reads([ReadState(bench.raft.read_contexts[0], None)])
+    assert bench.answers() == [refused("read-not-confirmed")]
+
+
+SEQUENTIAL = {**READ, "mode": "sequential", "min_index": 2}
+
+
+def test_a_sequential_read_waits_for_the_clients_index() -> None:
+    bench = following()
+    bench.ask(**SEQUENTIAL)
+    bench.commit()
+    assert bench.answers() == []
+    bench.commit()
+    assert bench.answers() == [{"id": 7, "ok": True, "value": None, "index": 2}]
+
+
+def test_the_bug_ignore_client_index() -> None:
+    bench = following(bug="ignore-client-index")
+    bench.ask(**SEQUENTIAL)
+    assert bench.answers() == [VALUE_NOW]
+
+
+@pytest.mark.parametrize(
+    ("request_", "after_s"),
+    [(READ, 5.0), (SEQUENTIAL, 5.0), ({**SEQUENTIAL, "timeout_s": 0.5}, 0.5)],
+    ids=["linearizable", "sequential", "own-time-out"],
+)
+def test_a_read_that_waits_too_long(request_: dict[str, Any], after_s: float) -> None:
+    bench = following()
+    bench.ask(**request_)
+    bench.replica.tick(bench.now + after_s - 0.01)
+    assert bench.answers() == []
+    bench.replica.tick(bench.now + after_s)
+    assert bench.answers() == [refused("unavailable", leader="n2")]
+    bench.commit(2)
+    assert bench.answers() == []
+
+
+def test_nobody_waits_for_the_reads_of_a_client_that_has_gone() -> None:
+    bench = following()
+    for request in (READ, SEQUENTIAL, {**READ, "mode": "lease"}, WRITE):
+        bench.ask(**request)
+    bench.replica.closed(1)
+    assert bench.replica.deadline() == float("inf")
+
+
+def test_status() -> None:
+    bench = leading()
+    bench.commit(3)
+    bench.ask(op="status")
+    [status] = bench.answers()
+    assert status == {
+        "id": 7,
+        "ok": True,
+        "node": "n1",
+        "term": 2,
+        "role": "leader",
+        "leader": "n1",
+        "commit": 0,
+        "applied": 3,
+        "wall": 1_000_000_500_000_000,
+        "mono": 100_000_000_000,
+        "last_index": 0,
+        "first_index": 1,
+        "version": 1,
+    }
