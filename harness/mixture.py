@@ -47,12 +47,13 @@ class Mixture:
             for workload, processes in zip(self._workloads, self.shares, strict=True)
         ]
         together = self._reserve(generators)
-        limited = together if not self._experiment.rate else gen.stagger(1 / self._experiment.rate, together)
+        limited = together if not self._experiment.rate else gen.rate(self._experiment.rate, together)
         return gen.time_limit(self._experiment.time_limit, gen.clients(limited))
 
-    def final(self, seconds: float) -> Generator:
+    def final(self, seconds: float, keys: Sequence[str]) -> Generator:
+        """`keys`: all keys of the run so far, oldest first."""
         generators = [
-            workload.final_generator(self._experiment.workload_options, processes)
+            workload.final_generator(self._experiment.workload_options, processes, keys)
             for workload, processes in zip(self._workloads, self.shares, strict=True)
         ]
         return gen.time_limit(seconds, gen.clients(self._reserve(generators)))

@@ -15,15 +15,14 @@ import logging
 import platform
 import shlex
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from checkers.events import Event
 from harness import plugins
 from harness.cluster import Node
 from harness.errors import CannotRun, HealFailed, RaftstormError
@@ -155,7 +154,7 @@ class Runner:
         try:
             with self._phase("waiting for a leader", LEADER_DEADLINE_S):
                 await _wait_leader(world, monitor, LEADER_DEADLINE_S)
-            with Recorder(self._folder.history_path, world.now) as recorder:
+            with closing(Recorder(self._folder.history_path, world.now)) as recorder:
                 recorder.subscribe(self._progress.observe)
                 await self._drive(world, place, monitor, recorder)
         finally:
@@ -171,11 +170,11 @@ class Runner:
         self._interpreter = Interpreter(
             world,
             mixture.client_factory(self._system, place.nodes),
+            recorder,
             concurrency=self._experiment.processes,
-            recorder=recorder,
+            call_timeout_s=self._experiment.call_timeout,
+            log=lambda message, error: log.error("%s: %r", message, error),
         )
-        if self._stopped:
-            self._interpreter.stop()
         try:
             with self._phase("main", self._experiment.time_limit):
                 await self._storm(world, nemesis, mixture)
@@ -183,7 +182,8 @@ class Runner:
                 await nemesis.heal_all()
                 await _wait_leader(world, monitor, LEADER_AFTER_HEAL_S)
             with self._phase("final reads", FINAL_READS_S):
-                await self._interpreter.run(mixture.final(FINAL_READS_S))
+                await self._interpreter.run(mixture.final(FINAL_READS_S, self._interpreter.keys))
+            await self._interpreter.close()
         except (RaftstormError, HealFailed) as error:
             log.error("%s", error)
             self._shown.say(str(error))
@@ -201,7 +201,8 @@ class Runner:
         )
         feeding = world.spawn(feed(world, schedule, commands.put), name="schedule")
         try:
-            await self._interpreter.run(mixture.main())
+            if not self._stopped:
+                await self._interpreter.run(mixture.main())
         finally:
             feeding.cancel()
             commands.put(Stop())

@@ -1,0 +1,111 @@
+"""The command line: bad input gets one clear sentence and exit code 3, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+
+INVOKE = '{"index":0,"time":5,"process":0,"type":"invoke","f":"write","key":"r0","value":1}\n'
+OK = '{"index":1,"time":9,"process":0,"type":"ok","f":"write","key":"r0","value":1,"node":"n1","log_index":3}\n'
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def command(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main(list(arguments))
+    return int(exit_.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "--workload", "registr"], r"no workload named 'registr': did you mean 'register'\?"),
+        (["run", "--nemesis", "klock"], r"no fault named 'klock': did you mean 'clock'\?"),
+        (["run", "--bug", "ack-before-snyc"], r"no bug named 'ack-before-snyc': did you mean 'ack-before-sync'\?"),
+        (["run", "--nodes", "0"], r"--nodes takes 1 to"),
+        (["run", "--nodes", "many"], r"'many' is not a valid integer"),
+        (["run", "--wrkload", "register"], r"No such option"),
+        (["run", "nowhere.toml"], r"nowhere.toml cannot be read"),
+        (["run", "--name", "a/b"], r"cannot be a run's name"),
+        (["run", "--node-source", "."], r"node-source"),
+        (["check", "nothing"], r"No run named 'nothing'"),
+        (["report", "nothing"], r"No run named 'nothing'"),
+        (["frobnicate"], r"No such command"),
+    ],
+)
+def test_bad_input(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert command(*arguments) == 3
+    said = capsys.readouterr().err.strip()
+    assert re.search(sentence, said)
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+    assert not list(tmp_path.glob("results/runs/*/history.jsonl"))
+
+
+def test_bad_toml_names_the_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("nodes = 5\nseed = = 1\n")
+    assert command("run", "bad.toml") == 3
+    assert "line 2" in capsys.readouterr().err
+
+
+def test_a_results_folder_that_cannot_be(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert command("run", "--results", "file/runs") == 3
+    assert "file/runs cannot be written" in capsys.readouterr().err
+
+
+def test_no_engine(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    assert command("run", "--name", "no-engine") == 3
+    said = capsys.readouterr().err
+    assert "raftstorm: " in said
+    assert "raftstorm doctor" in said
+    assert "Traceback" not in said
+
+
+def test_a_history_alone_is_judged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "history.jsonl").write_text(INVOKE + OK)
+    assert command("check", "history.jsonl", "--json") == 2
+    said = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert said["verdict"] == "unknown"
+    assert said["operations"]["total"] == 1
+    assert {"anomalies", "checkers", "faults", "seconds", "source", "seed"} <= set(said)
+
+
+def test_a_history_that_was_cut_is_judged_without_its_last_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "history.jsonl").write_text(INVOKE + OK[:30])
+    assert command("check", "history.jsonl", "--json") == 2
+    assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["history_cut"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (INVOKE + "not json\n" + OK, "line 2: not an event"),
+        (INVOKE + INVOKE, "line 2: index 0 where 1 belongs"),
+        (OK.replace('"index":1', '"index":0'), "line 1: process 0 completes what it never invoked"),
+        (INVOKE.replace("invoke", "begun"), "line 1: not an event"),
+    ],
+)
+def test_a_bad_line_is_named(text: str, sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "history.jsonl").write_text(text)
+    assert command("check", "history.jsonl") == 3
+    assert sentence in capsys.readouterr().err
+
+
+def test_runs_lists_nothing_at_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("runs") == 0
+    assert "No runs" in capsys.readouterr().out
+    assert command("runs", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []
