@@ -77,7 +77,7 @@ class ShellClocks:
     async def _write(self, clock: _NodeClock) -> None:
         """Replaces the file at once, so that no half of it is ever read."""
         content, new = f"{clock.total_s:+.6f}", f"{self._file}.new"
-        await run(clock.node, f"printf %s '{content}' > {new} && mv -f {new} {self._file}")
+        await run(clock.node, f"echo '{content}' > {new} && mv -f {new} {self._file}")
 
     async def _proof(self, clock: _NodeClock, *, lifting: bool) -> Details:
         offset_s = await self._read(clock, clock.total_s)
