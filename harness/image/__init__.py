@@ -1,0 +1,24 @@
+"""The node image: named after its content, so that a changed node is rebuilt by itself and nothing else ever is.
+
+context   what goes into the image, and the name that follows from it
+base      the Debian underneath: present, pulled, or bootstrapped where no registry answers
+bootstrap Debian from its own packages
+build     all of it together, one at a time on a machine
+"""
+
+from harness.image.base import BOOTSTRAPPED, PREFERRED
+from harness.image.build import REPOSITORY, build, default_tag, ensure, require
+from harness.image.context import BuildContext, node_files, shipped_source
+
+__all__ = [
+    "BOOTSTRAPPED",
+    "PREFERRED",
+    "REPOSITORY",
+    "BuildContext",
+    "build",
+    "default_tag",
+    "ensure",
+    "node_files",
+    "require",
+    "shipped_source",
+]
