@@ -31,6 +31,8 @@ HARNESS_BEHIND_THE_WALL = (
     "harness/monitor.py",
     "harness/world/__init__.py",
     "harness/world/sync.py",
+    "harness/world/gather.py",
+    "harness/cluster/over_ssh",
     "workloads",
 )
 NODE_BEHIND_THE_WALL = ("node_image/raft", "node_image/replica", "node_image/storage", "node_image/driver")
