@@ -56,7 +56,7 @@ def read_config(path: Path) -> ProcessConfig:
 
 
 def _process_config(fields: dict[str, Any]) -> ProcessConfig:
-    members = {name: parse_address(address) for name, address in fields.pop("members").items()}
+    members = _members(fields.pop("members"))
     if fields["node"] not in members:
         raise ValueError(f"node {fields['node']!r} is not one of the members")
     trace = fields.pop("trace", None)
@@ -68,6 +68,12 @@ def _process_config(fields: dict[str, Any]) -> ProcessConfig:
         trace=None if trace is None else Path(trace),
         node=NodeConfig(peers=frozenset(members), **fields),
     )
+
+
+def _members(addresses: Any) -> dict[str, Address]:
+    if not isinstance(addresses, dict):
+        raise ValueError("members must be an object of names and addresses")
+    return {name: parse_address(address) for name, address in addresses.items()}
 
 
 def parse_address(text: str) -> Address:

@@ -94,12 +94,12 @@ class Files:
 
     def close(self) -> None:
         """Writes and syncs what is left."""
-        for file, data in self._gathered.items():
-            self._log.submit(partial(self._append, file, data, None))
+        while self._gathered:
+            self._log.submit(partial(self._append, *self._gathered.popitem(), None))
         self._log.close()
         self._snapshots.close()
-        for descriptor in self._descriptors.values():
-            os.close(descriptor)
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])
 
     def _append(self, file: str, data: bytes | bytearray, token: int | None) -> None:
         descriptor = self._descriptors.get(file)
