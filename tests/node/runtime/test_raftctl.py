@@ -13,7 +13,6 @@ import pytest
 from node_image import raftctl
 from tests.node.runtime.cluster import loopback, one_node
 
-
 CONVERSATION: list[tuple[str, int, dict[str, object]]] = [
     ("write a 5", 0, {"ok": True}),
     ("read a", 0, {"ok": True, "value": 5}),
