@@ -26,14 +26,12 @@ from harness.cluster import Node
 from harness.cluster.cleanup import remove_run
 from harness.cluster.engine import KEEP_LABEL, NODE_LABEL, OWNER_LABEL, RUN_LABEL, connect, told
 from harness.cluster.owner import owner
+from harness.cluster.ports import CLIENT_PORT, PEER_PORT, SSH_PORT
 from harness.control.keys import generate, private_text, public_text
 from harness.control.ssh import Endpoint, SshControl
 from harness.errors import CannotRun
 from harness.image import require
 
-CLIENT_PORT: Final = 8000
-PEER_PORT: Final = 7000
-SSH_PORT: Final = 22
 DATA: Final = "/var/lib/raftstorm"
 
 CAPABILITIES: Final = ("NET_ADMIN", "SETUID", "SETGID", "SYS_CHROOT")
@@ -188,6 +186,3 @@ class DockerCluster:
 
 def _port(ports: dict[str, Any], port: int) -> int:
     return int(ports[f"{port}/tcp"][0]["HostPort"])
-
-
-__all__ = ["CLIENT_PORT", "DATA", "PEER_PORT", "DockerCluster"]

@@ -8,7 +8,7 @@ build     all of it together, one at a time on a machine
 
 from harness.image.base import BOOTSTRAPPED, PREFERRED
 from harness.image.build import REPOSITORY, build, default_tag, ensure, require
-from harness.image.context import BuildContext, node_files, shipped_source
+from harness.image.context import BuildContext, build_context
 
 __all__ = [
     "BOOTSTRAPPED",
@@ -16,9 +16,8 @@ __all__ = [
     "REPOSITORY",
     "BuildContext",
     "build",
+    "build_context",
     "default_tag",
     "ensure",
-    "node_files",
     "require",
-    "shipped_source",
 ]
