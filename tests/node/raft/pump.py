@@ -165,18 +165,20 @@ class Pump:
 
     def collect(self, name: str) -> None:
         """Carry out what is ready at a node."""
-        node = self.nodes[name]
-        while (ready := node.ready()) is not None:
-            self._send(name, ready.messages)
-            if ready.snapshot is not None:
-                self.machines[name].restore(ready.snapshot)
-            self.machines[name].apply(ready.committed)
-            if ready.committed:
-                node.applied(ready.committed[-1].index)
-            self.reads[name] += [(read.context, read.index) for read in ready.reads]
-            self._unsynced[name].append(ready)
-            if name not in self.held:
-                self.sync(name)
+        while (ready := self.nodes[name].ready()) is not None:
+            self.carry_out(name, ready)
+
+    def carry_out(self, name: str, ready: Ready) -> None:
+        self._send(name, ready.messages)
+        if ready.snapshot is not None:
+            self.machines[name].restore(ready.snapshot)
+        self.machines[name].apply(ready.committed)
+        if ready.committed:
+            self.nodes[name].applied(ready.committed[-1].index)
+        self.reads[name] += [(read.context, read.index) for read in ready.reads]
+        self._unsynced[name].append(ready)
+        if name not in self.held:
+            self.sync(name)
 
     # Network
 
