@@ -69,6 +69,10 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
         return [f"n{number}" for number in range(1, self.nodes + 1)]
 
     @property
+    def system_options(self) -> dict[str, str | None]:
+        return {"source": self.node_source, "bug": self.bug}
+
+    @property
     def workload_options(self) -> WorkloadOptions:
         return WorkloadOptions(
             read_mode=self.read_mode,

@@ -26,6 +26,8 @@ class Progress:
     phase_began_s: float = 0.0
     phase_seconds: float | None = None
     """How long the phase lasts, where that is known."""
+    detail: str = ""
+    """What the phase is at just now."""
     now_s: Callable[[], float] = lambda: 0.0
     ok: int = 0
     fail: int = 0
@@ -36,7 +38,10 @@ class Progress:
     _marks: list[tuple[float, int]] = field(default_factory=list)
 
     def begin(self, phase: str, seconds: float | None = None) -> None:
-        self.phase, self.phase_seconds, self.phase_began_s = phase, seconds, self.now_s()
+        self.phase, self.phase_seconds, self.phase_began_s, self.detail = phase, seconds, self.now_s(), ""
+
+    def note(self, detail: str) -> None:
+        self.detail = detail
 
     def observe(self, event: Event) -> None:
         """Counts one recorded event."""
@@ -73,7 +78,9 @@ class Progress:
         return (done - before) / (now - began) if now > began else 0.0
 
     def line(self) -> str:
-        """All of it in one line."""
+        """All of it in one line. Before the first operation there is only the phase."""
+        if self.detail or not self.ok + self.fail + self.info:
+            return f"{self.phase} {self.elapsed_s:.0f} s" + (f" | {self.detail}" if self.detail else "")
         remaining = "" if self.remaining_s is None else f", {self.remaining_s:.0f} s to go"
         faults = ", ".join(self.faults.values()) or "none"
         return (
@@ -147,7 +154,8 @@ class LiveDisplay:
 def panel(progress: Progress) -> Group:
     """The live panel: the phase with its bar, then what clients, leader and faults do."""
     remaining = "" if progress.remaining_s is None else f"   {progress.remaining_s:.0f} s to go"
-    head = Text.assemble((progress.phase, "bold"), f"   {progress.elapsed_s:.0f} s{remaining}")
+    head = Text.assemble((progress.phase, "bold"), f"   {progress.elapsed_s:.0f} s{remaining}   {progress.detail}")
+    head.truncate(110, overflow="ellipsis")
     facts = Table.grid(padding=(0, 2))
     facts.add_row(
         "operations", f"{progress.rate():.0f}/s   ok {progress.ok}  fail {progress.fail}  info {progress.info}"

@@ -25,6 +25,7 @@ import msgspec
 
 from harness import plugins
 from harness.cluster import Node
+from harness.cluster.over_ssh import capabilities
 from harness.errors import CannotRun, HealFailed, RaftstormError
 from harness.experiment import Experiment
 from harness.interpreter import Interpreter
@@ -135,7 +136,8 @@ class Runner:
             phase["end"] = self._clock()
 
     async def _record(self) -> None:
-        async with open_place(self._experiment, self._folder, self._system, self._shown, self._phase) as place:
+        opened = open_place(self._experiment, self._folder.name, self._system, self._shown, self._progress, self._phase)
+        async with opened as place:
             world = RealWorld(self._seed)
             self._clock = world.now
             self._save_run(
@@ -166,7 +168,8 @@ class Runner:
     async def _drive(self, world: RealWorld, place: Place, monitor: Monitor, recorder: Recorder) -> None:
         """The clients' part. From here on trouble is kept, not raised."""
         mixture = Mixture(self._workloads, self._experiment)
-        nemesis = Nemesis(world, self._kinds, place.capabilities, recorder, monitor.view)
+        able = capabilities(world, place.nodes, self._system)
+        nemesis = Nemesis(world, self._kinds, able, recorder, monitor.view)
         self._interpreter = Interpreter(
             world,
             mixture.client_factory(self._system, place.nodes),

@@ -1,3 +1,63 @@
 """`raftstorm image build`, `raftstorm clean`, `raftstorm doctor`: what a machine needs, and what is left on it."""
 
 from __future__ import annotations
+
+import click
+import msgspec
+from tabulate import tabulate
+
+from harness.cli.options import debug_option, json_option
+from harness.cluster.cleanup import Cleaned
+from harness.cluster.cleanup import clean as clean_up
+from harness.doctor import examine
+from harness.image import build
+
+EXIT_LACKING = 3
+
+
+@click.group()
+def image() -> None:
+    """The node's container image."""
+
+
+@image.command("build")
+@click.option("--base", help="A Debian image to build on.  [default: debian:bookworm-slim, or one bootstrapped]")
+@debug_option
+def build_image(base: str | None, debug: bool) -> None:
+    """Build the node image; without a registry, on a Debian bootstrapped from its packages."""
+    click.echo(build(lambda line: click.echo(line, err=True), base=base))
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Clusters that are in use too.")
+@click.option("--images", is_flag=True, help="Node images of former versions too.")
+@debug_option
+def clean(force: bool, images: bool, debug: bool) -> None:
+    """Remove the containers, networks and volumes that killed runs (and --keep) left behind."""
+    cleaned = clean_up(force=force, images=images)
+    for line in _what_was_cleaned(cleaned):
+        click.echo(line)
+
+
+def _what_was_cleaned(cleaned: Cleaned) -> list[str]:
+    lines = [
+        f"removed {len(names)} {kind}: {', '.join(names)}"
+        for kind in ("containers", "networks", "volumes", "images")
+        if (names := getattr(cleaned, kind))
+    ]
+    stayed = [f"in use, left alone (--force removes them too): {name}" for name in cleaned.in_use]
+    return [*lines, *stayed] or ["nothing was left behind"]
+
+
+@click.command()
+@json_option
+@debug_option
+def doctor(as_json: bool, debug: bool) -> None:
+    """Tell what this machine has and lacks for runs on Docker."""
+    rows = examine()
+    if as_json:
+        click.echo(msgspec.json.encode(rows))
+    else:
+        table = [["ok" if row.ok else "MISSING", row.item, row.found, "" if row.ok else row.hint] for row in rows]
+        click.echo(tabulate(table, headers=["", "what", "found", "what to do"], maxcolwidths=[None, None, 50, 60]))
+    raise click.exceptions.Exit(0 if all(row.ok for row in rows) else EXIT_LACKING)

@@ -16,6 +16,7 @@ import msgspec
 from tabulate import tabulate
 
 from checkers.verdict import Verdict, merge
+from harness import plugins
 from harness.cli.options import EXIT_CODES, debug_option, json_option
 from harness.experiment import Experiment, build, load_file
 from harness.judging import judge_run
@@ -60,6 +61,7 @@ def run(experiment: str | None, as_json: bool, debug: bool, **flags: Any) -> Non
     """
     given = {name.replace("_", "-"): value for name, value in flags.items() if value is not None}
     chosen = build(load_file(experiment) if experiment else {}, given)
+    plugins.load("system", chosen.system).check(chosen.system_options)
     outcomes = [_one_run(chosen, number, as_json) for number in range(chosen.runs)]
     if len(outcomes) > 1:
         click.echo(_campaign_table(outcomes), err=as_json)

@@ -1,0 +1,71 @@
+"""The place of a run: a cluster that is up, with the system installed and started on every node.
+
+Bringing it up takes what a dead harness left behind out of the way first, and builds the node image where the
+project's own is missing. Whatever goes wrong, what was brought up is taken down again, unless it is to be kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from harness.cluster import Node
+from harness.cluster.cleanup import clean_crashed
+from harness.cluster.docker import DockerCluster
+from harness.cluster.engine import connect
+from harness.experiment import Experiment
+from harness.image import ensure, require
+from harness.progress import Display, Progress
+from harness.system import System
+
+Phase = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """`engine`: what the cluster runs on, for the record."""
+
+    nodes: Sequence[Node]
+    engine: str
+
+
+@asynccontextmanager
+async def open_place(
+    experiment: Experiment, name: str, system: System, shown: Display, progress: Progress, phase: Phase
+) -> AsyncIterator[Place]:
+    """Up on entry, down on exit. `name`: the run's. Raises BadInput, CannotRun."""
+    with phase("node image"):
+        image = await asyncio.to_thread(_image, experiment, shown, progress)
+    cluster = DockerCluster(name, experiment.node_names, image=image, keep=experiment.keep)
+    try:
+        with phase("cluster up"):
+            await cluster.up()
+            await system.install(cluster.nodes, experiment.system_options)
+            await asyncio.gather(*(system.start(node) for node in cluster.nodes))
+        yield Place(cluster.nodes, cluster.engine)
+    finally:
+        if experiment.keep and cluster.nodes:
+            _say_kept(cluster, shown)
+        else:
+            with phase("cluster down"):
+                await cluster.down()
+
+
+def _image(experiment: Experiment, shown: Display, progress: Progress) -> str:
+    client = connect()
+    leftovers = clean_crashed(client)
+    if leftovers:
+        shown.say(
+            f"removed what a run that was killed had left: {', '.join(leftovers.containers or leftovers.networks)}"
+        )
+    if experiment.image is not None:
+        return require(experiment.image, client)
+    return ensure(progress.note, client)
+
+
+def _say_kept(cluster: DockerCluster, shown: Display) -> None:
+    shown.say("the cluster stays up (`raftstorm clean` removes it); a shell on each node:")
+    for node in cluster.nodes:
+        shown.say(f"  {node.name}: {cluster.shell_command(node)}    client port {node.host}:{node.port}")
