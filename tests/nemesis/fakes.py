@@ -10,6 +10,7 @@ from checkers.events import Event, EventType
 from harness.cluster import Capabilities, Evidence, Link
 from harness.errors import ControlError
 from harness.system import Status
+from harness.world import World
 from harness.world.virtual import VirtualWorld
 
 STEP_S = 0.01
@@ -105,7 +106,7 @@ class FakeCluster:
 
 @dataclass
 class FakeRecorder:
-    world: VirtualWorld
+    world: World
     events: list[Event] = field(default_factory=list)
 
     def record(self, **fields: Any) -> Event:
