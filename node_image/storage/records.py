@@ -7,7 +7,9 @@ offset in it. So bytes that were written elsewhere (a stale block, or a client's
 a log) never pass for a record here. The mark lets the search behind damage run at the speed of `bytes.find`.
 
 **No record holds a sector of zeros.** A lost write reads as zeros, and recovery tells it from other damage by that
-(see `segment`). A payload that holds 512 zeros in a row is therefore stored deflated, shown by the type's top bit.
+(see `segment`). A payload that holds 512 zeros in a row is therefore stored deflated, shown by the type's top bit. And
+no record begins at the last byte of a sector, which is left zero there: the part of a record that lies in a sector
+has at least two bytes that are not zero, so that no single changed byte looks like a lost write.
 """
 
 from __future__ import annotations
@@ -48,6 +50,11 @@ def frame(sequence: int, offset: int, record_type: int, payload: bytes) -> bytes
         tag, payload = record_type | _DEFLATED, zlib.compress(payload, 1)
     assert len(payload) <= MAX_PAYLOAD_BYTES
     return _HEAD.pack(MARK, tag, len(payload), _checksum(sequence, offset, tag, payload)) + payload
+
+
+def gap_before_record(offset: int) -> int:
+    """How many zeros stand before a record that follows what ends at `offset`."""
+    return int(offset % SECTOR_BYTES == SECTOR_BYTES - 1)
 
 
 def read_record(data: bytes, offset: int, sequence: int) -> Record | None:

@@ -97,7 +97,8 @@ def _check_previous(infos: Sequence[SegmentInfo], segment: Segment) -> None:
 
 @dataclass(slots=True)
 class _Replay:
-    """The log as the records make it: `entries` begin at `base + 1`; `floor` is the highest snapshot marker."""
+    """The log as the records make it: `entries` begin at `base + 1`; `floor` is the highest snapshot marker. `base` is
+    None before the first entry: the segments that are left may begin anywhere below the last snapshot's end."""
 
     hard_state: HardState = field(default_factory=HardState)
     entries: list[Entry] = field(default_factory=list)
@@ -134,7 +135,6 @@ class _Replay:
         if first <= self.floor:
             raise Malformed(f"entry {first} where a snapshot up to {self.floor} is durable")
         if self.base is None or first <= self.base:
-            # The first segment that is left may begin anywhere; what it lacks, the snapshot must cover.
             self.base, self.entries = first - 1, []
         kept = first - 1 - self.base
         if kept > len(self.entries):
@@ -146,14 +146,17 @@ class _Replay:
     def _mark(self, index: int, term: int) -> None:
         if index <= self.floor:
             raise Malformed(f"a snapshot up to {index} is marked after one up to {self.floor}")
-        self.entries = after(index, term, self.base, self.entries)
-        self.base = self.floor = index
+        self.floor = index
+        if self.base is not None and self.base <= index:
+            # Otherwise the segments that held the log around the snapshot have been removed.
+            self.entries = behind(index, term, self.base, self.entries)
+            self.base = index
 
 
-def after(index: int, term: int, base: int | None, entries: list[Entry]) -> list[Entry]:
-    """The entries that follow a snapshot in a log that begins at `base + 1`. A log that does not hold the snapshot's
-    last entry is void from its first entry on (paper, figure 13, steps 6 and 7)."""
-    if base is None or base > index or base + len(entries) < index:
+def behind(index: int, term: int, base: int, entries: list[Entry]) -> list[Entry]:
+    """The entries that follow a snapshot in a log that begins at `base + 1 <= index + 1`. A log that does not hold the
+    snapshot's last entry is void from its first entry on (paper, figure 13, steps 6 and 7)."""
+    if base + len(entries) < index:
         return []
     if base == index:
         return entries
@@ -165,9 +168,11 @@ def _behind_snapshot(replay: _Replay, snapshot: Snapshot | None) -> list[Entry]:
     index = snapshot.index if snapshot else 0
     if replay.floor > index:
         raise Corrupt(SNAPSHOT_FILE, 0, f"the log knows of a snapshot up to {replay.floor}, here is one up to {index}")
-    if replay.entries and replay.entries[0].index > index + 1:
-        raise Corrupt(SNAPSHOT_FILE, 0, f"entries {index + 1} to {replay.entries[0].index - 1} are missing")
-    return after(index, snapshot.term, replay.base, replay.entries) if snapshot else replay.entries
+    if replay.base is not None and replay.base > index:
+        raise Corrupt(SNAPSHOT_FILE, 0, f"entries {index + 1} to {replay.base} are missing")
+    if snapshot is None or replay.base is None:
+        return replay.entries
+    return behind(index, snapshot.term, replay.base, replay.entries)
 
 
 def _at_least(hard_state: HardState, snapshot: Snapshot | None) -> HardState:

@@ -14,8 +14,7 @@ sectors that never reached the disk and read as zeros, with sound records behind
 - none behind it: a torn tail. It is cut. (A record that was synced and rotted away, and happens to be the very last
   of all, looks the same and is cut too: no log without a second copy can tell the two apart.)
 - a BATCH record anywhere behind it that says that the damaged place was durable: damage, refused.
-- sound records behind it, and between the damage and the next sound record a sector of nothing but zeros in the region
-  that was not yet durable: a write that was lost while a later one of the same batch was not. A tear, cut.
+- sound records behind it, and between the damage and the next sound record a sector of nothing but zeros: a write that was lost while a later one of the same batch was not. A tear, cut.
 - sound records behind it and no such sector: no crash does that. Damage, refused.
 In a segment that is not the last one, everything was durable before the next began: any unsound byte is refused, and
 the next one's header says how long it was, so that no whole records can be missing at its end either.
@@ -32,7 +31,7 @@ from typing import Final
 from node_image.storage import payloads
 from node_image.storage.errors import Corrupt
 from node_image.storage.payloads import Malformed, RecordType
-from node_image.storage.records import SECTOR_BYTES, Record, find_record, read_record
+from node_image.storage.records import SECTOR_BYTES, Record, find_record, gap_before_record, read_record
 
 MAGIC: Final = b"RAFTSWAL"
 VERSION: Final = 1
@@ -75,13 +74,14 @@ def read_segment(sequence: int, data: bytes, *, last: bool) -> Segment:
     file = segment_name(sequence)
     previous_bytes = _read_header(file, sequence, data)
     if previous_bytes is None:
-        return Segment(sequence, [], _cut(file, sequence, data, 0, 0, last), 0, None)
+        return Segment(sequence, [], _cut(file, sequence, data, 0, last), 0, None)
     records: list[Record] = []
     at, durable = HEADER_BYTES, 0
     while at < len(data):
-        record = read_record(data, at, sequence)
+        gap = gap_before_record(at)
+        record = read_record(data, at + gap, sequence) if data[at : at + gap] == bytes(gap) else None
         if record is None:
-            at = _cut(file, sequence, data, at, durable, last)
+            at = _cut(file, sequence, data, at, last)
             break
         durable = max(durable, _durable_claim(file, record))
         records.append(record)
@@ -110,7 +110,7 @@ def _durable_claim(file: str, record: Record) -> int:
         raise Corrupt(file, record.offset, str(error)) from error
 
 
-def _cut(file: str, sequence: int, data: bytes, at: int, durable: int, last: bool) -> int:
+def _cut(file: str, sequence: int, data: bytes, at: int, last: bool) -> int:
     """`at`, the first unsound byte, if what stands there is a torn tail."""
     if not last:
         raise Corrupt(file, at, "no sound record, and this is not the last segment")
@@ -120,7 +120,7 @@ def _cut(file: str, sequence: int, data: bytes, at: int, durable: int, last: boo
     claimed = _highest_claim(file, sequence, data, behind)
     if claimed > at:
         raise Corrupt(file, at, f"no sound record, and {claimed} bytes were durable when a later batch was written")
-    if not _lost_sector(data, at, behind.offset, max(durable, claimed)):
+    if not _lost_sector(data, at, behind.offset):
         raise Corrupt(
             file, at, f"no sound record, but one at byte {behind.offset} behind it, and no lost write between"
         )
@@ -137,11 +137,10 @@ def _highest_claim(file: str, sequence: int, data: bytes, behind: Record) -> int
         record = found
 
 
-def _lost_sector(data: bytes, begin: int, end: int, durable: int) -> bool:
-    """Whether a sector that overlaps [begin, end) is all zeros as far as it lies behind the durable bytes. (A sector
-    that was partly durable keeps that part when the rest is lost.)"""
+def _lost_sector(data: bytes, begin: int, end: int) -> bool:
+    """Whether a sector that overlaps [begin, end) is all zeros from `begin` on. (The bytes before `begin` are sound. A
+    sector that was partly durable keeps that part when the rest is lost, and the rest begins with a record.)"""
     for sector in range(begin - begin % SECTOR_BYTES, end, SECTOR_BYTES):
-        piece = data[max(sector, durable) : sector + SECTOR_BYTES]
-        if not any(piece):
+        if not any(data[max(sector, begin) : sector + SECTOR_BYTES]):
             return True
     return False

@@ -19,7 +19,7 @@ from node_image.driver.effects import Remove, Write
 from node_image.raft.types import Entry, HardState
 from node_image.storage import payloads
 from node_image.storage.payloads import RecordType
-from node_image.storage.records import frame
+from node_image.storage.records import frame, gap_before_record
 from node_image.storage.recovery import Recovered, SegmentInfo
 from node_image.storage.segment import segment_header
 
@@ -107,9 +107,10 @@ class Storage:
         pieces = [self._header(segment)] if segment.size == 0 else []
         at = segment.size + sum(map(len, pieces))
         for record_type, payload in records:
-            piece = frame(segment.sequence, at, record_type, payload)
-            pieces.append(piece)
-            at += len(piece)
+            gap = gap_before_record(at)
+            piece = frame(segment.sequence, at + gap, record_type, payload)
+            pieces += bytes(gap), piece
+            at += gap + len(piece)
         return b"".join(pieces)
 
     def _header(self, segment: SegmentInfo) -> bytes:

@@ -1,0 +1,103 @@
+"""One seeded run: faults and clients for a while, then peace; safety at every step, liveness at the end."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from node_image.driver.config import NodeConfig
+from tests.node.sim.clients import Crowd
+from tests.node.sim.cluster import Cluster
+from tests.node.sim.faults import Faults
+from tests.node.sim.safety import Violation
+
+CONFIG: Final = NodeConfig(
+    node="n1",
+    peers=frozenset({"n1"}),
+    election_timeout_s=0.15,
+    heartbeat_interval_s=0.03,
+    snapshot_every_entries=20,
+    trailing_entries=5,
+    snapshot_chunk_bytes=700,
+    segment_bytes=3000,
+)
+PEACE_S: Final = 20.0
+"""By then all must be well again; a second or two is usual."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What happened in a run, so that a test can say that enough did."""
+
+    operations: int
+    retries: int
+    terms: int
+    committed: int
+    starts: int
+    installed: int
+    tears: int
+    cut_tails: int
+    removed_segments: int
+    fingerprint: tuple[object, ...]
+    """Equal for two runs of one seed."""
+
+
+def run(seed: int, *, bug: str | None = None, faults_s: float = 5.0) -> Summary:
+    """Raises Violation for a broken promise, `storage.Corrupt` for a node that refused what a crash left."""
+    cluster = _cluster(seed, bug)
+    crowd = Crowd(cluster, count=3)
+    faults = Faults(cluster)
+    faults.begin()
+    cluster.scheduler.run_until(faults_s)
+    faults.stop()
+    _make_peace(cluster, crowd)
+    crowd.check()
+    return _summary(cluster, crowd)
+
+
+def _cluster(seed: int, bug: str | None) -> Cluster:
+    size = random.Random(seed).choice([3, 3, 5])
+    return Cluster(seed, size, NodeConfig(**{**_fields(), "bug": bug}))
+
+
+def _fields() -> dict[str, object]:
+    return {name: getattr(CONFIG, name) for name in CONFIG.__dataclass_fields__}
+
+
+def _make_peace(cluster: Cluster, crowd: Crowd) -> None:
+    """Liveness: a leader, every client answered, every node up to the leader's last entry."""
+    crowd.stopped = True
+    cluster.scheduler.run_until(cluster.scheduler.now + PEACE_S, lambda: not crowd.waiting and _settled(cluster))
+    if crowd.waiting or not _settled(cluster):
+        states = [
+            (m.name, m.node.raft.role.value, m.node.raft.term, m.node.replica.applied)
+            for m in cluster.running
+            if m.node
+        ]
+        raise Violation(f"liveness: {sorted(crowd.waiting)} wait, nodes are {states}")
+
+
+def _settled(cluster: Cluster) -> bool:
+    leader = cluster.leader
+    if leader is None or leader.node is None:
+        return False
+    last = leader.node.raft.last_index
+    return all(m.node is not None and m.node.replica.applied == last for m in cluster.machines.values())
+
+
+def _summary(cluster: Cluster, crowd: Crowd) -> Summary:
+    machines = cluster.machines.values()
+    hashes = [m.node.replica.applied_hash for m in machines if m.node]
+    return Summary(
+        operations=len(crowd.outcomes),
+        retries=crowd.retries,
+        terms=len(cluster.safety.leaders),
+        committed=len(cluster.safety.committed),
+        starts=sum(machine.starts for machine in machines),
+        installed=cluster.safety.installed,
+        tears=sum(machine.disk.tears for machine in machines),
+        cut_tails=cluster.cut_tails,
+        removed_segments=cluster.removed_segments,
+        fingerprint=(*hashes, cluster.network.sent, cluster.scheduler.now),
+    )

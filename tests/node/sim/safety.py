@@ -1,0 +1,121 @@
+"""Raft's five safety properties (paper, figure 3), checked as the nodes go.
+
+Each check is made where the thing happens, against all that ever happened on any node, so a violation is found at the
+step that makes it, and the cost of a step does not grow with the run.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from node_image.driver.node import Node
+from node_image.raft import Entry, Raft, Ready, Role
+
+
+class Violation(AssertionError):
+    """A promise is broken: a finding, not a mistake of the test."""
+
+
+class _Committed(NamedTuple):
+    entry: Entry
+    term: int
+    """The term of the leader that committed it."""
+
+
+class ObservedRaft:
+    """Stands before a node's Raft and shows every Ready to `safety` before the node acts on it."""
+
+    def __init__(self, raft: Raft, safety: Safety) -> None:
+        self._raft = raft
+        self._safety = safety
+
+    def ready(self) -> Ready | None:
+        ready = self._raft.ready()
+        if ready is not None:
+            self._safety.saw_ready(self._raft, ready)
+        return ready
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raft, name)
+
+
+class Safety:
+    def __init__(self) -> None:
+        self.leaders: dict[int, str] = {}
+        self.committed: list[_Committed] = []
+        """Entry i at place i - 1."""
+        self.installed = 0
+        """Snapshots that came over the network."""
+        self._entries: dict[tuple[int, int], tuple[int, int | None, bytes]] = {}
+        """(index, term) -> kind, the previous entry's term, data."""
+        self._hashes: dict[int, str] = {}
+        self._led: dict[str, tuple[int, int, int]] = {}
+
+    def saw_ready(self, raft: Raft, ready: Ready) -> None:
+        if raft.role is Role.LEADER:
+            self._leads(raft)
+        if ready.entries:
+            self._log_matching(raft, ready.entries)
+        for entry in ready.committed:
+            self._commits(raft, entry)
+        if ready.snapshot is not None:
+            self.installed += 1
+            known = self.committed[ready.snapshot.index - 1].entry
+            _require(known.term == ready.snapshot.term, f"{raft.id} installs a snapshot of a log that never was")
+
+    def saw_step(self, node: Node) -> None:
+        """After every input of a node."""
+        index, running_hash = node.replica.applied, node.replica.applied_hash
+        known = self._hashes.setdefault(index, running_hash)
+        _require(known == running_hash, f"state machine safety: {node.raft.id} applied something else up to {index}")
+
+    def _leads(self, raft: Raft) -> None:
+        leader = self.leaders.get(raft.term)
+        if leader is None:
+            self.leaders[raft.term] = raft.id
+            self._leader_completeness(raft)
+        _require(leader in (None, raft.id), f"election safety: {leader} and {raft.id} both lead term {raft.term}")
+        self._leader_append_only(raft)
+
+    def _leader_completeness(self, raft: Raft) -> None:
+        _require(raft.last_index >= self._must_hold(raft.term), f"leader completeness: {raft.id}'s log is too short")
+        for index in range(max(raft.first_index, 1), len(self.committed) + 1):
+            entry, term = self.committed[index - 1]
+            if term < raft.term:
+                holds = raft.term_at(index) == entry.term
+                _require(holds, f"leader completeness: {raft.id} leads term {raft.term} without entry {index}")
+
+    def _must_hold(self, term: int) -> int:
+        """The last index committed by a leader of an earlier term."""
+        for committed in reversed(self.committed):
+            if committed.term < term:
+                return committed.entry.index
+        return 0
+
+    def _leader_append_only(self, raft: Raft) -> None:
+        term, last_index, last_term = self._led.get(raft.id, (0, 0, 0))
+        if term == raft.term:
+            kept = raft.last_index >= last_index and raft.term_at(last_index) in (None, last_term)
+            _require(kept, f"leader append-only: {raft.id} changed its log in term {term}")
+        self._led[raft.id] = (raft.term, raft.last_index, raft.term_at(raft.last_index) or 0)
+
+    def _log_matching(self, raft: Raft, entries: tuple[Entry, ...]) -> None:
+        previous = raft.term_at(entries[0].index - 1)
+        for entry in entries:
+            new = (entry.kind, previous, entry.data)
+            known = self._entries.setdefault((entry.index, entry.term), new)
+            same = known[0] == new[0] and known[2] == new[2] and (known[1] == new[1] or None in (known[1], new[1]))
+            _require(same, f"log matching: {raft.id} stores another entry {entry.index} of term {entry.term}")
+            previous = entry.term
+
+    def _commits(self, raft: Raft, entry: Entry) -> None:
+        if entry.index == len(self.committed) + 1:
+            self.committed.append(_Committed(entry, raft.term))
+        _require(entry.index <= len(self.committed), f"{raft.id} commits entry {entry.index} with a gap before it")
+        known = self.committed[entry.index - 1].entry
+        _require(known == entry, f"state machine safety: {raft.id} commits another entry {entry.index}")
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise Violation(what)
