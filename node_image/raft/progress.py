@@ -7,7 +7,7 @@
     PROBE -> REPLICATE          an append was accepted
     REPLICATE -> PROBE          an append was rejected (something before it was lost)
     PROBE, REPLICATE -> SNAPSHOT  the entry before the next one is no longer in the log
-    SNAPSHOT -> REPLICATE       the follower's log reaches the leader's first entry
+    SNAPSHOT -> REPLICATE       the follower has it all, or its log reaches the leader's first entry
 
 Loss is noticed by the next append's rejection, or, when nothing follows, on the heartbeat timer: a follower that has
 answered nothing new since the last one, and answers heartbeats, is sent something again.
@@ -80,8 +80,14 @@ class Progress:
         inflight = self.inflight
         while inflight and inflight[0] <= match:
             inflight.popleft()
-        if self.flow is Flow.PROBE or (self.flow is Flow.SNAPSHOT and self.match >= log_offset):
+        if self.flow is Flow.PROBE or (self.flow is Flow.SNAPSHOT and self._is_through(log_offset)):
             self._replicate()
+
+    def _is_through(self, log_offset: int) -> bool:
+        """The snapshot is there, or not needed any more. The log may have been compacted further in the meantime: then
+        the next thing sent is the next snapshot."""
+        assert self.snapshot is not None
+        return self.match >= min(self.snapshot.index, log_offset)
 
     def rejected(self, previous_index: int, agreed: int) -> bool:
         """The check at `previous_index` failed; at most the entries up to `agreed` are equal. False: old news."""

@@ -5,7 +5,7 @@ applied anywhere when it was asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import combinations
 from typing import Any
 
@@ -76,6 +76,7 @@ class Storm(Pump):
         self.asked: dict[int, int] = {}
         """By context of a read: what was committed when it was asked."""
         self.loss = self.doubling = 0.0
+        self.clients_are_quiet = False
         self.lying_disks = lying_disks
         self.true_disks: dict[str, Disk] = {}
         super().__init__(size, seed=seed, **options)
@@ -119,7 +120,8 @@ class Storm(Pump):
             if node.deadline() <= self.clock(name):
                 node.tick(self.clock(name), self.wall(name))
                 self._watch(name)
-        self._clients()
+        if not self.clients_are_quiet:
+            self._clients()
         for name in list(self.nodes):
             self.collect(name)
             if name in self.held and self.rng.random() < 0.3:
@@ -205,15 +207,21 @@ class Storm(Pump):
             if name not in self.nodes:
                 self.restart(name)
             self.sync_all(name)
-        for _ in range(600):
-            self.step()
-        [leader] = self.leaders()
-        self.propose(leader, b"the end")
-        for _ in range(50):
-            self.step()
-        for machine in self.machines.values():
-            require(b"the end" in machine.commands, "the last command did not arrive everywhere")
+        self.clients_are_quiet = True
+        self._until(lambda: len(self.leaders()) == 1, "no leader, or two of them")
+        self.propose(self.leaders()[0], b"the end")
+        self._until(self._all_are_at_the_end, "the last command did not arrive everywhere")
         self._logs_match()
+
+    def _all_are_at_the_end(self) -> bool:
+        return all(machine.commands[-1:] == [b"the end"] for machine in self.machines.values())
+
+    def _until(self, done: Callable[[], bool], otherwise: str) -> None:
+        for _ in range(2000):
+            if done():
+                return
+            self.step()
+        raise Violation(otherwise)
 
     # Figure 3
 

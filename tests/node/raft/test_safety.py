@@ -26,7 +26,7 @@ def test_safety_in_a_storm_and_liveness_after_it(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1000, 1300))
+@pytest.mark.parametrize("seed", range(1000, 1040))
 def test_safety_in_many_storms(seed: int) -> None:
     weather(2 + seed % 4, seed, 8000).calm_down()
 
@@ -39,8 +39,8 @@ def test_one_seed_is_one_storm() -> None:
 
 
 def a_wall_clock_that_jumps_back(storm: Storm, name: str) -> float:
-    """By 20 s, every 20 s."""
-    return storm.now % 20.0
+    """By 3 s, every 3 s."""
+    return storm.now % 3.0
 
 
 @pytest.mark.parametrize(

@@ -202,3 +202,16 @@ def test_an_election_is_decided_by_a_log_that_is_all_compacted() -> None:
     pump.settle()
     pump.elect("n1")
     assert pump.nodes["n3"].leader == "n1"
+
+
+def test_a_leader_that_compacts_on_while_it_sends_follows_up_with_the_next_snapshot() -> None:
+    pump = behind(snapshot_chunk_bytes=64)
+    pump.lose = lambda packet: isinstance(packet.message, InstallSnapshot) and packet.message.done
+    pump.wait(T)
+    pump.propose("n1", b"meanwhile")
+    pump.settle()
+    pump.compact("n1")
+    pump.lose = lambda packet: False
+    pump.wait(2 * T)
+    assert pump.machines["n3"].commands == [*COMMANDS, b"meanwhile"]
+    assert {piece.index for piece in pump.sent_of(InstallSnapshot)} == {21, 22}
