@@ -3,7 +3,7 @@
 // what is shaded below.
 (() => {
   const data = Raftstorm.read("charts-data"), H = RunHistory, faults = H.data.faults;
-  const MOST_POINTS = 3000, DASHES = { ok: "solid", fail: "dash", info: "dot" }, OUTCOMES = ["ok", "fail", "info"];
+  const MOST_POINTS = 4000, DASHES = { ok: "solid", fail: "dash", info: "dot" }, OUTCOMES = ["ok", "fail", "info"];
   const colour = Raftstorm.colour, end = Math.max(data.end, 0.001);
   const charts = [];
 
@@ -79,21 +79,22 @@
     });
   }
 
-  // Of many points, one for each cell of a fine grid in each outcome: the picture stays the same, the page stays quick.
-  // Zooming in picks again, so that in the end every point can be seen.
+  // Of many points, one for each cell of a fine grid in each outcome, and of those a scattered sample that keeps what is
+  // rare or slow: the picture stays the same, the page stays quick. Zooming in picks again, so that in the end every
+  // point can be seen.
   function thinned(from, to) {
-    const inside = [];
+    const inside = [], seen = new Set();
     for (let i = 0; i < H.count; i++) if (H.data.took[i] >= 0 && H.end[i] >= from && H.end[i] <= to) inside.push(i);
-    for (let cells = 400; inside.length > MOST_POINTS && cells >= 50; cells /= 2) {
-      const seen = new Set();
-      const kept = inside.filter((i) => {
-        const column = Math.floor((H.end[i] - from) / (to - from) * cells), row = Math.floor(Math.log10(Math.max(H.data.took[i], 1)) * cells / 12);
-        const cell = (column * 1000 + row) * 3 + H.data.outcome[i];
-        return !seen.has(cell) && seen.add(cell);
-      });
-      if (kept.length <= MOST_POINTS || cells === 50) return kept;
-    }
-    return inside.slice(0, MOST_POINTS * 4);
+    if (inside.length <= MOST_POINTS) return inside;
+    const kept = inside.filter((i) => {
+      const column = Math.floor((H.end[i] - from) / (to - from) * 500), row = Math.floor(Math.log10(Math.max(H.data.took[i], 1)) * 40);
+      const cell = (column * 1000 + row) * 4 + H.data.outcome[i];
+      return !seen.has(cell) && seen.add(cell);
+    });
+    const slow = kept.map((i) => H.data.took[i]).sort((a, b) => a - b)[Math.floor(kept.length * 0.95)];
+    const rare = (i) => H.data.outcome[i] !== 0 || H.data.took[i] > slow;
+    const scattered = (i) => (Math.imul(i, 2654435761) >>> 0) / 2 ** 32;
+    return kept.filter((i) => scattered(i) < MOST_POINTS / kept.length * (rare(i) ? 4 : 1));
   }
 
   function latencyChart([from, to]) {

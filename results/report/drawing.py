@@ -216,7 +216,7 @@ def _draw_operations(picture: Drawing, operations: Sequence[Operation], scale: S
     for number, operation in enumerate(operations, 1):
         if operation.process not in places:
             places[operation.process] = picture.height
-            picture.rows.append(Label(GUTTER - 12, picture.height + 24, f"process {operation.process}"))
+            picture.rows.append(Label(GUTTER - 12, picture.height + 24, shorten(f"process {operation.process}", 14)))
             picture.height += ROW
         picture.bars.append(_bar(operation, scale, places[operation.process] + 6, 28, number))
 
@@ -242,7 +242,7 @@ def _draw_neighbours(picture: Drawing, neighbours: Sequence[Operation], scale: S
     own = {row.text: row.y - 24 for row in picture.rows}
     places: dict[int, float] = {}
     for other in neighbours:
-        name = f"process {other.process}"
+        name = shorten(f"process {other.process}", 14)
         if name in own:
             picture.bars.append(_bar(other, scale, own[name] + 12, 16))
             continue
@@ -301,7 +301,7 @@ def leaders_within(scene: Scene, begin_ns: int, end_ns: int) -> list[Span]:
 def _draw_leaders(picture: Drawing, scene: Scene, scale: Scale) -> None:
     spans = leaders_within(scene, scale.begin_ns, scale.end_ns)
     for node in dict.fromkeys(span.node for span in spans):
-        picture.rows.append(Label(GUTTER - 12, picture.height + 19, node, dim=True))
+        picture.rows.append(Label(GUTTER - 12, picture.height + 19, shorten(node, 15), dim=True))
         for span in spans:
             if span.node == node:
                 picture.leaders.append(_leader_bar(span, scale, picture.height + 7))

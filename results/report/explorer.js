@@ -100,11 +100,11 @@ const Explorer = (() => {
       const i = operations[k];
       if (call[i] > view.to) break;
       const left = Math.max(x(call[i]), GUTTER), tail = H.isOpen(i) ? openTail(operations, k) : 0;
-      const right = Math.min(x(end[i]) + tail, width + 4), wide = Math.max(right - left, 1);
+      const right = Math.min(x(end[i]) + tail, width + 4), wide = Math.max(right - left, data.outcome[i] ? 1.6 : 1);
       if (right < GUTTER) continue;
       const faded = isMatch !== null && !isMatch[i], s = style[i], pixel = Math.floor(right);
       if (H.isContradicting[i] || chosen.includes(i) || i === current) marks.push([left, wide, i]);
-      if (wide < 1.5) { if (lastPixel[s * 2 + faded] === pixel) continue; lastPixel[s * 2 + faded] = pixel; }
+      if (wide < 1.7) { if (lastPixel[s * 2 + faded] === pixel) continue; lastPixel[s * 2 + faded] = pixel; }
       (faded ? dim : rects)[s].push(left, wide);
       if (wide > 24 && !faded) texts.push([left, wide, i]);
     }

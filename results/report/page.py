@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
 
 from checkers.events import EventType
@@ -53,7 +53,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=ChainableUndefined,  # verdict.json of another version must not spoil the report
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from jinja2 import Undefined
 
 MOST_CHARACTERS: Final = 200
 LARGEST_INTEGER: Final = 2**53 - 1
@@ -67,7 +68,7 @@ def plain(value: Any, most: int = MOST_CHARACTERS) -> str:
 
 def show(value: Any, most: int = MOST_CHARACTERS) -> str:
     """A value as JSON text, so that 5 and "5" differ."""
-    if value is msgspec.UNSET:
+    if value is msgspec.UNSET or isinstance(value, Undefined):
         return ""
     try:
         text = msgspec.json.encode(value).decode()

@@ -314,3 +314,44 @@ def _stale_anomaly(events: list[Event], times: list[int]) -> dict[str, Any]:
         "key": "r0",
         "details": {"zones": [100041, 100052]},
     }
+
+
+HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u202eevil\u2028日本語 \"quote' & {{7*7}}"
+
+
+def write_hostile(path: Path) -> Path:
+    """A run in which every text that came from outside tries to break the page."""
+    story = Story(3, 20 * SECOND)
+    clients(story, 300, 6, [HOSTILE, "k", "日本"])
+    faults(story)
+    for number, (_, _, fields) in enumerate(story.events):
+        _poison(number, fields)
+    events = story.numbered()
+    path.mkdir(parents=True)
+    (path / "history.jsonl").write_bytes(b"".join(encode(event) for event in events))
+    anomaly = {"kind": HOSTILE, "text": HOSTILE, "operations": [0, 2, 5, 10**9, "x"], "key": HOSTILE}
+    write_json(
+        path / "verdict.json", verdict(events, 3, [{**anomaly, "details": {HOSTILE: HOSTILE, "deep": {"a": [1, {}]}}}])
+    )
+    run = run_json(story, HOSTILE)
+    write_json(
+        path / "run.json", {**run, "trouble": HOSTILE, "seed": 2**63, "options": {HOSTILE: HOSTILE, "bug": HOSTILE}}
+    )
+    poll = {"node": HOSTILE, "role": "leader", "term": 3, "offset_ns": 2**62}
+    write_lines(path / "status.jsonl", [{"time": 1, **poll}, {"time": 10**9, **poll}, {"node": None}, {"time": "x"}])
+    log = path / "nodes" / "n1" / "node.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"\xff\x00bad\n" + HOSTILE.encode() + b"\n")
+    return path
+
+
+def _poison(number: int, fields: dict[str, Any]) -> None:
+    if fields["process"] == "nemesis":
+        fields["evidence"] = {HOSTILE: [HOSTILE, {HOSTILE: {HOSTILE: None}}]}
+        fields["value"] = {**fields["value"], "targets": {HOSTILE: HOSTILE}, "variant": HOSTILE}
+        return
+    fields["node"] = HOSTILE
+    if fields["f"] == "write":
+        fields["value"] = [HOSTILE, 2**53 + 1, 1e308][number % 3]
+    if "error" in fields:
+        fields["error"] = HOSTILE

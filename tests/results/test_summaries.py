@@ -1,0 +1,87 @@
+"""Terminal tables and junit.xml: the verdict where there is no browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from results.junit import junit, write_junit
+from results.summary import summary
+from tests.results.folders import make, write_hostile
+
+RESULT: dict[str, Any] = {"checker": "linearizable", "seconds": 0.5, "operations": 12_345}
+STALE = {"kind": "stale-read", "text": "process 7 read 41", "operations": [3, 9], "checker": "linearizable"}
+OBJECT: dict[str, Any] = {
+    "verdict": "invalid",
+    "seed": 7,
+    "run": "results/runs/x",
+    "operations": {"total": 12345, "ok": 12000, "fail": 300, "info": 45},
+    "anomalies": [STALE] * 5,
+    "checkers": [{**RESULT, "verdict": "invalid", "anomalies": [STALE] * 5}],
+    "faults": [{"kind": "kill", "asked": 3, "effective": 2, "lifted": 2, "reason": "no-target: nobody led"}],
+    "latencies": [{"f": "read", "read": "lease", "count": 900, "p50_ms": 1.25, "p95_ms": 2, "p99_ms": 3, "max_ms": 4}],
+}
+
+
+@pytest.mark.parametrize(
+    ("result", "element", "text"),
+    [
+        ({"verdict": "valid"}, None, None),
+        ({"verdict": "invalid", "anomalies": [STALE]}, "failure", "stale-read: process 7 read 41 (events 3, 9)"),
+        ({"verdict": "invalid"}, "failure", None),
+        ({"verdict": "unknown", "reason": "out of time"}, "error", "out of time"),
+        ({"verdict": "invalid", "anomalies": [{"kind": "k", "text": "\x00<&\ud800"}]}, "failure", "k: \ufffd<&\ufffd"),
+    ],
+)
+def test_a_checker_is_a_test_case(result: dict[str, Any], element: str | None, text: str | None) -> None:
+    root = ElementTree.fromstring(junit("run", {"checkers": [{**RESULT, **result}]}))
+    suite, case = root[0], root[0].find("testcase")
+    assert case is not None
+    assert [child.tag for child in case] == ([element] if element else [])
+    assert not element or (case[0].text or None) == text
+    assert (suite.get("failures"), suite.get("errors")) == (
+        str(int(element == "failure")),
+        str(int(element == "error")),
+    )
+
+
+def test_a_run_without_a_verdict_is_an_error(tmp_path: Path) -> None:
+    assert write_junit(tmp_path) == tmp_path / "junit.xml"
+    assert ElementTree.parse(tmp_path / "junit.xml").find(".//error") is not None
+
+
+@pytest.mark.parametrize("folder", [make, write_hostile])
+def test_junit_is_xml(tmp_path: Path, folder: Any) -> None:
+    root = ElementTree.parse(write_junit(folder(tmp_path / "run"))).getroot()
+    assert len(root.findall(".//testcase")) == 6
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "✗ INVALID, seed 7: results/runs/x",
+        "stale-read: process 7 read 41",
+        "and 2 more, in the report",
+        "5 x stale-read",
+        "12,345  12,000       300         45",
+        "no-target: nobody led",
+        "read lease",
+        "1.2 ms",
+        "Report: out/report.html",
+    ],
+)
+def test_the_summary_says(words: str) -> None:
+    assert words in summary(OBJECT, Path("out/report.html"), width=100)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    long = {**OBJECT, "checkers": [{**RESULT, "verdict": "unknown", "reason": "too few operations succeeded " * 9}]}
+    assert max(map(len, summary(long, width=width).splitlines())) <= width
+
+
+def test_an_empty_verdict_has_a_summary() -> None:
+    assert summary({}, width=80) == "? NOT JUDGED"
