@@ -25,6 +25,10 @@ PENDING: Final = 1 << 62
 """`Operation.returned` of an operation that may take effect at any later time: after every event."""
 
 
+READS: Final = ("read", "get")
+"""The f of operations whose value is what they answer."""
+
+
 class Operation(msgspec.Struct, frozen=True, gc=False):
     """An invocation and its completion.
 
@@ -79,62 +83,73 @@ def encode(event: Event) -> bytes:
 def decode(data: bytes) -> History:
     """Reads history.jsonl. A last line without its newline is taken as cut off while being written and left out
     (History.cut says so); anything else that is not an event raises HistoryError with its line number."""
-    lines = data.split(b"\n")
-    cut = lines.pop() != b""
-    events: list[Event] = []
-    for number, line in enumerate(lines, 1):
+    end = data.rfind(b"\n") + 1
+    whole = memoryview(data)[:end]
+    try:
+        events = _decoder.decode_lines(whole)
+    except msgspec.MsgspecError:
+        events = []
+    # The fast way skips empty lines and does not say where it failed; whatever is odd is read again line by line.
+    if len(events) != data.count(b"\n") or any(event.index != at for at, event in enumerate(events)):
+        events = list(_line_by_line(bytes(whole)))
+    return History(events, cut=end < len(data))
+
+
+def _line_by_line(data: bytes) -> Iterator[Event]:
+    for index, line in enumerate(data.split(b"\n")[:-1]):
         try:
             event = _decoder.decode(line)
-        except msgspec.MsgspecError as error:
-            raise HistoryError(number, f"not an event: {error}") from error
-        if event.index != number - 1:
-            raise HistoryError(number, f"index {event.index} where {number - 1} belongs")
-        events.append(event)
-    return History(events, cut)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise HistoryError(index + 1, f"not an event: {error}") from error
+        if event.index != index:
+            raise HistoryError(index + 1, f"index {event.index} where {index} belongs")
+        yield event
 
 
 def pair(events: Iterable[Event]) -> Iterator[Operation]:
     """Invocations with their completions, ordered by invocation. Nemesis events are left out."""
-    open_invokes: dict[int, Event] = {}
-    completed: dict[int, tuple[Event, Event]] = {}
-    order: list[Event] = []
+    completions: list[Event | None] = []
+    invokes: list[Event] = []
+    open_at: dict[int, int] = {}
+    """Process -> the place of its open invocation in `invokes`."""
+    invoke = EventType.INVOKE
     for event in events:
         process = event.process
         if not isinstance(process, int):
-            if process != NEMESIS:
-                raise HistoryError(event.index + 1, f"process {process!r} is neither a number nor {NEMESIS!r}")
-            continue
-        if event.type is EventType.INVOKE:
-            if process in open_invokes:
+            _check_nemesis(event)
+        elif event.type is invoke:
+            if process in open_at:
                 raise HistoryError(event.index + 1, f"process {process} invokes before its last operation completed")
-            open_invokes[process] = event
-            order.append(event)
+            open_at[process] = len(invokes)
+            invokes.append(event)
+            completions.append(None)
         else:
-            invoke = open_invokes.pop(process, None)
-            if invoke is None:
+            at = open_at.pop(process, None)
+            if at is None:
                 raise HistoryError(event.index + 1, f"process {process} completes what it never invoked")
-            if invoke.f != event.f or invoke.key != event.key:
-                raise HistoryError(event.index + 1, f"process {process} completes {event.f}, not its {invoke.f}")
-            completed[invoke.index] = (invoke, event)
-    for invoke in order:
-        yield _operation(invoke, completed.get(invoke.index, (invoke, None))[1])
+            _check_pair(invokes[at], event)
+            completions[at] = event
+    return map(_operation, invokes, completions)
+
+
+def _check_nemesis(event: Event) -> None:
+    if event.process != NEMESIS:
+        raise HistoryError(event.index + 1, f"process {event.process!r} is neither a number nor {NEMESIS!r}")
+
+
+def _check_pair(invoke: Event, completion: Event) -> None:
+    if invoke.f != completion.f or invoke.key != completion.key:
+        began, ended = f"{invoke.f} of {invoke.key}", f"{completion.f} of {completion.key}"
+        raise HistoryError(completion.index + 1, f"process {invoke.process} completes {ended}, not its {began}")
 
 
 def _operation(invoke: Event, completion: Event | None) -> Operation:
-    assert isinstance(invoke.process, int)
-    outcome = EventType.INFO if completion is None else completion.type
-    known = completion is not None and outcome is not EventType.INFO
-    value = invoke.value
-    if invoke.f == "read" and completion is not None and outcome is EventType.OK:
-        value = completion.value
-    return Operation(
-        process=invoke.process,
-        f=invoke.f,
-        key=invoke.key,
-        value=value,
-        outcome=outcome,
-        invoked=invoke.index,
-        returned=completion.index if known and completion is not None else PENDING,
-        invoke=invoke,
-        completion=completion,
-    )
+    process = invoke.process
+    assert isinstance(process, int)
+    f, key, began = invoke.f, invoke.key, invoke.index
+    if completion is None or completion.type is EventType.INFO:
+        return Operation(process, f, key, invoke.value, EventType.INFO, began, PENDING, invoke, completion)
+    outcome = completion.type
+    seen = outcome is EventType.OK and f in READS
+    value = completion.value if seen else invoke.value
+    return Operation(process, f, key, value, outcome, began, completion.index, invoke, completion)

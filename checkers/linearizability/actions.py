@@ -23,7 +23,7 @@ import msgspec
 
 from checkers.canonical import canonical
 from checkers.events import EventType
-from checkers.history import PENDING, Operation
+from checkers.history import PENDING, READS, Operation
 
 Value = Hashable
 """A canonical value."""
@@ -79,7 +79,7 @@ def action(operation: Operation) -> Action | None:
         return None
     certain = outcome is EventType.OK
     f = operation.f
-    if f in ("read", "get"):
+    if f in READS:
         return _make(operation, READ, operation.value) if certain else None
     if f in ("write", "put"):
         return _make(operation, WRITE, operation.value)

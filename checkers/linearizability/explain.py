@@ -136,9 +136,10 @@ class _Case:
         if any(one.invoked < other.returned for one, other in pairwise(rest)):
             return None
         text = f"{words.did(self.op(last))}{self._if_initial(old[0])}, after {words.had_done(self.op(rest[0]))}"
-        for newer, older in pairwise(rest):
+        for newer, older in pairwise(rest[:MOST_TOLD]):
             begun = words.at(self.op(newer).invoke.time)
             text += f"; that was begun {begun}, after {words.had_done(self.op(older))}"
+        text += f"; and {len(rest) - MOST_TOLD} more before that" if len(rest) > MOST_TOLD else ""
         return self._kind_of_going_back(last, rest[0], old[0]), text, ()
 
     def _if_initial(self, value: Value) -> str:

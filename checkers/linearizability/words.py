@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from checkers.events import EventType
-from checkers.history import Operation
+from checkers.history import READS, Operation
 
 LONGEST_VALUE: Final = 60
 """Characters of a value that are shown."""
@@ -63,7 +63,7 @@ def between(op: Operation) -> str:
 
 def is_observation(op: Operation) -> bool:
     """Reads, and compare-and-sets that did not match."""
-    return op.f in ("read", "get") or (op.f == "cas" and op.outcome is EventType.OK and not op.matched)
+    return op.f in READS or (op.f == "cas" and op.outcome is EventType.OK and not op.matched)
 
 
 def _subject(op: Operation) -> str:
