@@ -57,6 +57,17 @@ def clean_crashed(client: docker.DockerClient) -> Cleaned:
     return remove(client, lambda labels: _abandoned(labels) and KEEP_LABEL not in labels)
 
 
+def leftovers(client: docker.DockerClient) -> list[str]:
+    """Runs whose harness is gone and of which something is still there."""
+    with told("list what runs have left"):
+        things = [
+            *client.api.containers(all=True, filters={"label": RUN_LABEL}),
+            *client.api.networks(filters={"label": RUN_LABEL}),
+            *(client.api.volumes(filters={"label": RUN_LABEL})["Volumes"] or []),
+        ]
+    return sorted({thing["Labels"][RUN_LABEL] for thing in _chosen(things, _abandoned)})
+
+
 def remove_run(client: docker.DockerClient, name: str) -> Cleaned:
     """Everything of one run. Raises CannotRun where something of it is left."""
     return remove(client, lambda labels: True, run=name)

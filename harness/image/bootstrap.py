@@ -28,7 +28,7 @@ Progress = Callable[[str], object]
 @contextmanager
 def bootstrapped(progress: Progress) -> Iterator[IO[bytes]]:
     """A tar stream of a minimal Debian. Raises CannotRun in one sentence."""
-    _check_machine()
+    check_machine()
     with tempfile.TemporaryDirectory(prefix="raftstorm-base-") as scratch:
         root = Path(scratch) / "root"
         _debootstrap(Path(scratch), root, progress)
@@ -36,7 +36,8 @@ def bootstrapped(progress: Progress) -> Iterator[IO[bytes]]:
             yield stream
 
 
-def _check_machine() -> None:
+def check_machine() -> None:
+    """Raises CannotRun where this machine cannot bootstrap a Debian."""
     if os.geteuid() != 0:
         raise CannotRun(
             "No registry answers, so the base image must be bootstrapped from Debian's packages, which needs root: "
@@ -80,11 +81,23 @@ def _unpack(package: str, scratch: Path, progress: Progress) -> Path:
     progress(f"downloading the package {package}")
     folder = scratch / package
     folder.mkdir()
-    # apt downloads as its own unprivileged user, which may not write here; as root it need not.
-    _run(["apt-get", "-o", "APT::Sandbox::User=root", "download", package], dict(os.environ), progress, folder)
+    try:
+        _apt(["download", package], folder, progress)
+    except CannotRun:
+        # This machine has no lists of packages, or old ones: fresh lists, kept in the temporary folder.
+        (scratch / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        (scratch / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+        lists = [f"-oDir::State::Lists={scratch}/lists", f"-oDir::Cache={scratch}/cache"]
+        _apt([*lists, "update"], folder, progress)
+        _apt([*lists, "download", package], folder, progress)
     archive = next(folder.glob(f"{package}_*.deb"))
     _run(["dpkg-deb", "-x", str(archive), str(folder)], dict(os.environ), progress)
     return folder
+
+
+def _apt(arguments: Sequence[str], folder: Path, progress: Progress) -> None:
+    # apt downloads as an unprivileged user of its own, which may not write here; as root it need not.
+    _run(["apt-get", "-oAPT::Sandbox::User=root", *arguments], dict(os.environ), progress, folder)
 
 
 def _run(command: Sequence[str], environment: dict[str, str], progress: Progress, cwd: Path | None = None) -> None:

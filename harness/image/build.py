@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from harness.image.context import BuildContext, build_context
 
 REPOSITORY: Final = "raftstorm/node"
 _LAST_LINES: Final = 3
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def default_tag() -> str:
@@ -84,7 +86,7 @@ def _follow(lines: Iterator[dict[str, Any]], progress: Progress) -> None:
     """Hands the build's output on, line by line. Raises CannotRun with the last lines where it failed."""
     said: list[str] = []
     for line in lines:
-        for text in str(line.get("stream", "")).splitlines():
+        for text in _COLOURS.sub("", str(line.get("stream", ""))).splitlines():
             if text.strip():
                 said.append(text.strip())
                 progress(said[-1])

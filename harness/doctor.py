@@ -1,0 +1,220 @@
+"""What this machine has and lacks for runs on Docker: one row for each thing, with a hint where it is missing.
+
+Everything is tried, not guessed: a port is bound, a network is made and removed, a packet filter rule is put into a
+container. Nothing is built or downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import docker
+import docker.errors
+import msgspec
+from msgspec.structs import replace
+
+from harness.cluster.cleanup import leftovers
+from harness.cluster.docker import CAPABILITIES
+from harness.cluster.engine import OWNER_LABEL, RUN_LABEL, connect, told
+from harness.cluster.owner import owner
+from harness.errors import CannotRun, RaftstormError
+from harness.image import default_tag
+from harness.image.base import BOOTSTRAPPED, PREFERRED, present
+from harness.image.bootstrap import check_machine
+from harness.image.context import faketime_library
+
+PORTS: Final = 10
+"""A cluster of five publishes two ports a node."""
+_GB: Final = 1 << 30
+_ENGINE_DISK_GB: Final = 2.0
+_RESULTS_DISK_GB: Final = 0.5
+_MEMORY_GB: Final = 1.0
+_CPUS: Final = 2
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a run needs. `hint`: what to do about it, empty where there is nothing to do."""
+
+    item: str
+    ok: bool
+    found: str
+    hint: str = ""
+
+
+def examine(*, results: Path = Path("results/runs")) -> list[Row]:
+    """All rows, in the order in which one would put things right. Raises nothing: what cannot be told is a row."""
+    return [replace(row, hint="") if row.ok else row for row in _rows(results)]
+
+
+def _rows(results: Path) -> list[Row]:
+    rows = [_python(), _system(), _faketime(), _ports(), _results_folder(results), _disk("disk for results", results)]
+    try:
+        client = connect()
+    except CannotRun as error:
+        hint = "install Docker Engine, start it, and let this user use it (group docker)"
+        return [*rows, Row(item="Docker engine", ok=False, found=str(error), hint=hint)]
+    return [*rows, *_on_engine(client)]
+
+
+def _on_engine(client: docker.DockerClient) -> Iterator[Row]:
+    checks: list[tuple[str, Callable[[docker.DockerClient], Row]]] = [
+        ("Docker engine", _engine),
+        ("disk for the engine", _engine_disk),
+        ("node image", _image),
+        ("container network", _network),
+        ("packet filter", _packet_filter),
+        ("leftovers", _leftovers),
+    ]
+    for item, check in checks:
+        try:
+            yield check(client)
+        except (RaftstormError, docker.errors.DockerException) as error:
+            yield Row(item=item, ok=False, found=str(error), hint="see what the engine says: `docker info`")
+
+
+def _python() -> Row:
+    version = platform.python_version()
+    return Row(item="Python", ok=sys.version_info >= (3, 11), found=version, hint="raftstorm needs Python 3.11")
+
+
+def _system() -> Row:
+    return Row(
+        item="operating system",
+        ok=platform.system() in ("Linux", "Darwin"),
+        found=f"{platform.system()} {platform.release()} {platform.machine()}",
+        hint="runs on Docker are made for Linux",
+    )
+
+
+def _faketime() -> Row:
+    try:
+        found = f"{len(faketime_library()) >> 10} KiB"
+    except CannotRun as error:
+        return Row(item="libfaketime", ok=False, found="not installed", hint=str(error))
+    return Row(item="libfaketime", ok=True, found=found)
+
+
+def _ports() -> Row:
+    item, hint = "free ports on 127.0.0.1", "too many connections are open on this machine, or loopback is down"
+    try:
+        with ExitStack() as stack:
+            for _ in range(PORTS):
+                stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    except OSError as error:
+        return Row(item=item, ok=False, found=str(error), hint=hint)
+    return Row(item=item, ok=True, found=f"{PORTS} of {PORTS} tried")
+
+
+def _results_folder(folder: Path) -> Row:
+    there = _nearest(folder)
+    return Row(
+        item="results folder",
+        ok=there.is_dir() and os.access(there, os.W_OK | os.X_OK),
+        found=str(folder.absolute()),
+        hint=f"{there} cannot be written: start from another folder, or give --results",
+    )
+
+
+def _disk(item: str, folder: Path, least_gb: float = _RESULTS_DISK_GB) -> Row:
+    free_gb = shutil.disk_usage(_nearest(folder)).free / _GB
+    return Row(item=item, ok=free_gb >= least_gb, found=f"{free_gb:.1f} GB free", hint=f"make room for {least_gb} GB")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
+    return next(above for above in (folder.absolute(), *folder.absolute().parents) if above.exists())
+
+
+def _engine(client: docker.DockerClient) -> Row:
+    with told("tell about itself"):
+        facts: dict[str, Any] = client.info()
+    cpus, memory_gb = facts["NCPU"], facts["MemTotal"] / _GB
+    return Row(
+        item="Docker engine",
+        ok=cpus >= _CPUS and memory_gb >= _MEMORY_GB and facts["OSType"] == "linux",
+        found=f"{facts['ServerVersion']}, {facts['OSType']} {facts['KernelVersion']}, {cpus} CPUs, {memory_gb:.0f} GB",
+        hint=f"five nodes want {_CPUS} CPUs, {_MEMORY_GB:g} GB and Linux containers",
+    )
+
+
+def _engine_disk(client: docker.DockerClient) -> Row:
+    """Known only where the engine's folder is this machine's."""
+    with told("tell about itself"):
+        folder = Path(client.info()["DockerRootDir"])
+    with suppress(OSError):
+        return _disk("disk for the engine", folder, _ENGINE_DISK_GB)
+    return Row(item="disk for the engine", ok=True, found=f"{folder} is not on this machine or cannot be seen")
+
+
+def _image(client: docker.DockerClient) -> Row:
+    tag = default_tag()
+    if present(client, tag):
+        return Row(item="node image", ok=True, found=tag)
+    way = _way_to_base(client)
+    return Row(
+        item="node image",
+        ok=way is not None,
+        found=f"not built yet; the next run builds it, {way}" if way else "not built yet, and nothing to build it on",
+        hint=f"`docker pull {PREFERRED}` where a registry answers, or `raftstorm image build` as root (debootstrap)",
+    )
+
+
+def _way_to_base(client: docker.DockerClient) -> str | None:
+    for name in (PREFERRED, BOOTSTRAPPED):
+        if present(client, name):
+            return f"on {name}"
+    with suppress(docker.errors.DockerException):
+        client.images.get_registry_data(PREFERRED)
+        return f"on {PREFERRED} from its registry"
+    with suppress(CannotRun):
+        check_machine()
+        return "on a Debian bootstrapped from its packages, since no registry answers"
+    return None
+
+
+def _network(client: docker.DockerClient) -> Row:
+    name = f"raftstorm-doctor-{uuid4().hex[:8]}"
+    with told("make a network"):
+        network = client.networks.create(name, driver="bridge", labels=_labels(name))
+        network.remove()
+    return Row(item="container network", ok=True, found="made one and removed it")
+
+
+def _packet_filter(client: docker.DockerClient) -> Row:
+    item, tag = "packet filter", default_tag()
+    if not present(client, tag):
+        return Row(item=item, ok=True, found="not tried: there is no node image yet")
+    try:
+        client.containers.run(
+            tag,
+            ["sh", "-c", "iptables -A INPUT -s 192.0.2.1 -j DROP && iptables -C INPUT -s 192.0.2.1 -j DROP"],
+            remove=True,
+            cap_drop=["ALL"],
+            cap_add=list(CAPABILITIES),
+            labels=_labels("raftstorm-doctor"),
+            stderr=True,
+        )
+    except docker.errors.ContainerError as error:
+        said = error.stderr.decode(errors="replace").strip() if isinstance(error.stderr, bytes) else str(error)
+        hint = "partitions need the kernel's nf_tables or ip_tables: `modprobe nf_tables` on the engine's machine"
+        return Row(item=item, ok=False, found=said, hint=hint)
+    return Row(item=item, ok=True, found="iptables works inside containers")
+
+
+def _leftovers(client: docker.DockerClient) -> Row:
+    names = leftovers(client)
+    found = f"of {', '.join(names)}" if names else "none"
+    return Row(item="leftovers", ok=not names, found=found, hint="`raftstorm clean` removes them")
+
+
+def _labels(name: str) -> dict[str, str]:
+    return {RUN_LABEL: name, OWNER_LABEL: owner()}
