@@ -43,21 +43,34 @@ class VirtualWorld:
         self._number = 0
         self._servers: dict[tuple[str, int], Server] = {}
         self._current: VirtualTask[Any] | None = None
+        self._living: dict[VirtualTask[Any], None] = {}
         self._unheard: dict[VirtualTask[Any], BaseException] = {}
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine to its end and returns its result. Raises what it raised; what a spawned task raised and
-        nobody awaited; Deadlock."""
+        """Runs a coroutine to its end, cancels what it left running, and returns its result. Raises what it raised;
+        what a spawned task raised and nobody awaited; Deadlock."""
         main = self.spawn(coroutine, name="main")
-        while not main.done():
-            if not self._heap:
-                raise Deadlock(f"at {self._now / NS:.6f} s everything waits")
-            self._now, _, do = heappop(self._heap)
-            do()
+        try:
+            while not main.done():
+                if not self._heap:
+                    raise Deadlock(f"at {self._now / NS:.6f} s everything waits")
+                self._step()
+        finally:
+            self._cancel_all()
         result = main.result()
         for error in self._unheard.values():
             raise error
         return result
+
+    def _step(self) -> None:
+        self._now, _, do = heappop(self._heap)
+        do()
+
+    def _cancel_all(self) -> None:
+        for task in tuple(self._living):
+            task.cancel()
+        while self._living and self._heap:
+            self._step()
 
     # The World protocol.
 
@@ -176,6 +189,7 @@ class VirtualTask(Generic[T]):
         self._end: VirtualFuture[T] = VirtualFuture(world)
         self._wait = 0
         self._cancels = 0
+        world._living[self] = None
         self._schedule(None)
 
     def done(self) -> bool:
@@ -225,6 +239,8 @@ class VirtualTask(Generic[T]):
             self._await(awaited)
         finally:
             world._current = outer
+            if self.done():
+                del world._living[self]
 
     def _await(self, awaited: object) -> None:
         assert isinstance(awaited, VirtualFuture), f"{self.name} awaits {awaited!r}, which is not of this world"
