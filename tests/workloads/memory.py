@@ -1,0 +1,187 @@
+"""A key-value system in memory, for a virtual world: servers that speak lines, one log behind them all.
+
+The log stands where consensus would: every write is appended to it at once, and each node applies it a while later, in
+order. So the nodes lag behind each other as followers do, and nothing else can go wrong but what a test asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from harness.cluster import Finished, Node
+from harness.system import Answer, Definite, Indefinite, Status
+from harness.world import Connection, Disconnected, Unreachable, World
+from harness.world.virtual import Server, VirtualWorld
+
+PORT = 8000
+
+
+class NoControl:
+    async def run(self, command: str, *, input: bytes = b"", timeout_s: float = 10.0) -> Finished:
+        raise AssertionError("nobody controls a node in memory")
+
+    async def read_file(self, path: str) -> bytes:
+        raise AssertionError("nobody reads a node's files in memory")
+
+    async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        raise AssertionError("nobody writes a node's files in memory")
+
+
+def make_nodes(count: int) -> list[Node]:
+    names = [f"n{number}" for number in range(1, count + 1)]
+    return [Node(name, name, PORT, f"{name}:7000", NoControl()) for name in names]
+
+
+@dataclass
+class Replica:
+    """One node: what it has applied."""
+
+    name: str
+    lag_s: float
+    applied: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+class MemorySystem:
+    """`bug`: "ignores-index" (a node does not wait for the client's index), "stale-reads" (linearizable reads from the
+    node's own state), "loses-writes" (every tenth write is acknowledged and dropped)."""
+
+    name = "memory"
+
+    def __init__(self, world: VirtualWorld, nodes: Sequence[Node], *, bug: str | None = None) -> None:
+        self.log: list[tuple[str, Any]] = []
+        self.current: dict[str, Any] = {}
+        self.requests: list[dict[str, Any]] = []
+        self._world = world
+        self._bug = bug
+        self._replicas = {node.name: Replica(node.name, 0.02 * number) for number, node in enumerate(nodes)}
+        self._servers: dict[str, Server] = {}
+        self._changed = world.future()
+        for node in nodes:
+            self.listen(node.name)
+
+    def listen(self, name: str) -> None:
+        self._servers[name] = self._world.listen(name, PORT, lambda connection: self._serve(name, connection))
+
+    def crash(self, name: str) -> None:
+        self._servers[name].close()
+
+    # The servers' side.
+
+    async def _serve(self, name: str, connection: Connection) -> None:
+        connection.send(b'{"hello":"memory"}\n')
+        with suppress(Disconnected):
+            while True:
+                request = msgspec.json.decode(await connection.receive())
+                self.requests.append({"node": name, **request})
+                answer = await self._answer(self._replicas[name], request)
+                connection.send(msgspec.json.encode(answer) + b"\n")
+
+    async def _answer(self, replica: Replica, request: dict[str, Any]) -> dict[str, Any]:
+        key = request["key"]
+        if request["op"] == "read":
+            return await self._read(replica, request)
+        if request["op"] == "cas" and self.current.get(key) != request["expected"]:
+            self._append(key, self.current.get(key))
+            return {"matched": False, "value": self.current.get(key), "index": len(self.log)}
+        self._append(key, request["value"])
+        return {"matched": True, "value": request["value"], "index": len(self.log)}
+
+    def _append(self, key: str, value: Any) -> None:
+        lost = self._bug == "loses-writes" and len(self.log) % 10 == 9
+        entry = (key, self.current.get(key) if lost else value)
+        self.log.append(entry)
+        self.current[key] = entry[1]
+        for replica in self._replicas.values():
+            self._world.spawn(self._apply_later(replica), name=f"apply {replica.name}")
+
+    async def _apply_later(self, replica: Replica) -> None:
+        await self._world.sleep(replica.lag_s)
+        key, value = self.log[replica.applied]
+        replica.state[key] = value
+        replica.applied += 1
+        self._changed.set_result(None)
+        self._changed = self._world.future()
+
+    async def _read(self, replica: Replica, request: dict[str, Any]) -> dict[str, Any]:
+        if request["mode"] == "linearizable" and self._bug != "stale-reads":
+            return {"value": self.current.get(request["key"]), "index": len(self.log)}
+        while replica.applied < request["min_index"] and self._bug != "ignores-index":
+            await self._changed
+        return {"value": replica.state.get(request["key"]), "index": replica.applied}
+
+    # The System protocol.
+
+    async def install(self, nodes: Sequence[Node], options: Mapping[str, Any]) -> None: ...
+
+    async def start(self, node: Node) -> int:
+        return 1
+
+    async def pid(self, node: Node) -> int | None:
+        return 1
+
+    def connect(self, world: World, node: Node, *, timeout_s: float, session: str) -> MemorySession:
+        return MemorySession(world, node, timeout_s, session)
+
+    async def status(self, world: World, node: Node, *, timeout_s: float) -> Status | None:
+        return None
+
+    def log_files(self, node: Node) -> Mapping[str, str]:
+        return {}
+
+    def bugs(self) -> Mapping[str, str]:
+        return {}
+
+
+class MemorySession:
+    """One request at a time; a new connection after one that broke or did not answer."""
+
+    def __init__(self, world: World, node: Node, timeout_s: float, session: str) -> None:
+        self.session = session
+        self._world = world
+        self._node = node
+        self._timeout_s = timeout_s
+        self._connection: Connection | None = None
+
+    async def read(self, key: str, *, mode: str, min_index: int = 0) -> Answer:
+        return await self._call({"op": "read", "key": key, "mode": mode, "min_index": min_index})
+
+    async def write(self, key: str, value: Any) -> Answer:
+        return await self._call({"op": "write", "key": key, "value": value})
+
+    async def cas(self, key: str, expected: Any, new: Any) -> Answer:
+        return await self._call({"op": "cas", "key": key, "expected": expected, "value": new})
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def _call(self, request: dict[str, Any]) -> Answer:
+        connection = await self._connected()
+        try:
+            async with self._world.timeout(self._timeout_s):
+                connection.send(msgspec.json.encode({"session": self.session, **request}) + b"\n")
+                answer = msgspec.json.decode(await connection.receive())
+        except Disconnected as error:
+            self.close()
+            raise Indefinite("disconnected") from error
+        except TimeoutError as error:
+            self.close()
+            raise Indefinite("timeout") from error
+        return Answer(value=answer["value"], matched=answer.get("matched", True), log_index=answer["index"])
+
+    async def _connected(self) -> Connection:
+        if self._connection is None:
+            try:
+                connection = await self._world.connect(self._node.host, self._node.port, timeout_s=self._timeout_s)
+                await connection.receive()
+            except (Unreachable, Disconnected) as error:
+                raise Definite("unreachable") from error
+            self._connection = connection
+        return self._connection
