@@ -7,14 +7,16 @@
     verdict.json   what the checkers said: the object that --json prints
     report.html    the same for people; junit.xml for CI systems; harness.log for harness troubles
 
-A folder is readable at any moment: the history is appended line by line, everything else is written beside its place
-and renamed into it. So a run that was killed is a run folder without verdict.json, and can still be judged.
+A folder is readable at any moment: the history is appended line by line, everything else is written beside
+its place and renamed into it. So a run that was killed is a run folder without verdict.json, and can still be
+judged.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +99,17 @@ class RunFolder:
     def save_verdict(self, verdict: Mapping[str, Any]) -> None:
         self._save("verdict.json", verdict)
 
+    def discard_if_empty(self) -> None:
+        """Removes the folder of a run that ended before anything was recorded, so that its name is free again."""
+        if self.history_path.exists() or any((self.path / "nodes").iterdir()):
+            return
+        shutil.rmtree(self.path)
+        latest = self.path.parent / LATEST
+        if latest.is_symlink() and os.readlink(latest) == self.name:
+            latest.unlink()
+
     def _save(self, name: str, content: Mapping[str, Any]) -> None:
-        write_atomically(
-            self.path / name, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n"
-        )
+        write_atomically(self.path / name, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -111,10 +120,10 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def create(root: Path, name: str) -> RunFolder:
-    """Makes the folder of a new run. Raises StoreError for a name in use and a place that cannot be written."""
+    """Makes a new run's folder. Raises StoreError for a name in use and a place that cannot be written."""
     if not _NAME.fullmatch(name) or name == LATEST:
         raise StoreError(
-            f"{name!r} cannot be a run's name: use letters, digits, dots, dashes and underscores (not {LATEST!r})."
+            f"{name!r} cannot be a run's name: use letters, digits, dots, dashes and underscores, but not {LATEST!r}."
         )
     path = root / name
     try:

@@ -16,6 +16,7 @@ from results.report.wording import SYMBOLS
 
 MOST_ANOMALIES: Final = 3
 NARROWEST: Final = 60
+NARROWEST_REASON: Final = 16
 
 
 def summary(verdict: Mapping[str, Any], report: Path | None = None, *, width: int | None = None) -> str:
@@ -92,7 +93,7 @@ def _faults(faults: Sequence[Mapping[str, Any]], columns: int) -> str:
         ]
         for row in faults
     ]
-    headers = ["fault", "asked", "effective", "lifted", "last reason of one that was not"]
+    headers = ["fault", "asked", "effective", "lifted", "why one was not"]
     if not any(row[-1] for row in rows):
         headers, rows = headers[:-1], [row[:-1] for row in rows]
     return _table(headers, rows, columns)
@@ -115,12 +116,15 @@ def _milliseconds(value: Any) -> str:
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[Any]], columns: int) -> str:
-    """A table whose last column is folded to what the others leave of the width."""
+    """A table whose last column is folded to what the others leave of the width. (Tabulate gives a header two columns
+    more than its text.)"""
     if not rows:
         return ""
-    others = [
-        max(len(str(cell)) for cell in [header, *(row[place] for row in rows)]) for place, header in enumerate(headers)
-    ][:-1]
-    room = max(columns - sum(others) - 2 * len(others), 20)
-    folded = [[*row[:-1], "\n".join(textwrap.wrap(str(row[-1]), room)) or ""] for row in rows]
+    widths = [_widest([f"{header}  ", *(row[place] for row in rows)]) for place, header in enumerate(headers)]
+    room = max(columns - sum(widths[:-1]) - 2 * len(widths[:-1]), NARROWEST_REASON)
+    folded = [[*row[:-1], "\n".join(textwrap.wrap(str(row[-1]), room))] for row in rows]
     return tabulate(folded, headers=headers, intfmt=",", disable_numparse=[len(headers) - 1])
+
+
+def _widest(cells: Sequence[Any]) -> int:
+    return max(len(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in cells)

@@ -181,14 +181,12 @@
     const element = document.getElementById(`${name}-chart`);
     if (element) charts.push({ name, make, element, drawn: false });
   }
-  // Each chart is drawn when it comes into sight; all before printing.
-  const seen = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      const chart = charts.find((candidate) => candidate.element === entry.target);
-      if (entry.isIntersecting && !chart.drawn) { seen.unobserve(entry.target); draw(chart); }
-    }
-  }, { rootMargin: "300px" });
-  charts.forEach((chart) => seen.observe(chart.element));
+  // One after the other, so that the page answers in between; all before printing.
+  function drawNext() {
+    const next = charts.find((chart) => !chart.drawn);
+    if (next) draw(next).then(() => setTimeout(drawNext));
+  }
+  setTimeout(drawNext);
   addEventListener("beforeprint", () => charts.filter((chart) => !chart.drawn).forEach(draw));
   Raftstorm.onTheme(() => charts.filter((chart) => chart.drawn).forEach(draw));
 })();

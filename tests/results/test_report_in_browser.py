@@ -50,4 +50,4 @@ def nothing(path: Path) -> Path:
 def test_scripts_run_without_errors(tmp_path: Path, folder: Callable[[Path], Path], charts: int) -> None:
     elements, console = in_browser(render(folder(tmp_path / "run")), tmp_path / "profile")
     assert console == ""
-    assert elements.count("js-plotly-plot") == charts
+    assert len(re.findall(r'class="chart[^"]*js-plotly-plot', elements)) == charts
