@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from harness.cluster import Capabilities, Evidence, Processes
 from harness.nemesis.fault import Variant, View
-from harness.nemesis.targets import TARGETS, choose
+from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
 
 
 def _processes(capabilities: Capabilities) -> Processes:
@@ -56,16 +56,19 @@ class Pausing:
 class ProcessFault:
     name: str
     injection: type[Killing] | type[Pausing]
+    weights: Mapping[str, int]
+    """By target."""
     needs: str = "processes"
     exclusive: bool = True
 
     @property
     def variants(self) -> Mapping[str, Variant]:
-        return TARGETS
+        return {target: Variant(weight, brief=target in (MAJORITY, ALL)) for target, weight in self.weights.items()}
 
     def plan(self, variant: str, view: View, rng: Random) -> Killing | Pausing:
         return self.injection(choose(variant, view, rng))
 
 
-KILL: Final = ProcessFault("kill", Killing)
-PAUSE: Final = ProcessFault("pause", Pausing)
+# Killing many shows what was acknowledged but not synced; pausing many shows little more than that time has passed.
+KILL: Final = ProcessFault("kill", Killing, {ONE: 2, MINORITY: 2, LEADER: 4, MAJORITY: 2, ALL: 3})
+PAUSE: Final = ProcessFault("pause", Pausing, {ONE: 2, MINORITY: 2, LEADER: 4, MAJORITY: 1, ALL: 1})

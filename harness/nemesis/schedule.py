@@ -27,10 +27,12 @@ QUIET_BEGINNING_S: Final = 5.0
 QUIET_END_S: Final = 3.0
 QUIET_SHARE: Final = 0.1
 """Of a short run, at each end."""
-SHORT: Final = (0.25, 0.6)
-LONG: Final = (0.6, 1.4)
-"""Durations, in intervals. Most faults are short; brief variants always are."""
-LONG_SHARE: Final = 0.25
+BRIEF: Final = (0.15, 0.35)
+SHORT: Final = (0.2, 0.5)
+LONG: Final = (0.5, 1.2)
+"""Durations, in intervals. Most faults are short, so that the cluster comes to itself between them and clients get on
+with what can go wrong; brief variants are shorter still."""
+LONG_SHARE: Final = 0.2
 
 CUT: Final = ("partition", "isolate-leader")
 TURN_BACK: Final = ("clock", ("jump-back-leader", "strobe-leader"))
@@ -101,7 +103,7 @@ def _track(rng: Random, kind: FaultKind, open_s: Window, interval_s: float) -> l
     deck = Deck(kind.variants, rng)
     slots: list[Slot] = []
     at_s = open_s.begin_s + rng.uniform(0.0, min(interval_s, open_s.seconds) / 2)
-    last_s = open_s.end_s - min(SHORT[0] * interval_s, open_s.seconds / 2)
+    last_s = open_s.end_s - min(BRIEF[1] * interval_s, open_s.seconds / 2)
     while at_s <= last_s:
         variant = deck.deal()
         end_s = at_s + interval_s * _duration(rng, kind.variants[variant].brief)
@@ -112,8 +114,9 @@ def _track(rng: Random, kind: FaultKind, open_s: Window, interval_s: float) -> l
 
 def _duration(rng: Random, brief: bool) -> float:
     """In intervals."""
-    long = rng.random() < LONG_SHARE and not brief
-    return rng.uniform(*(LONG if long else SHORT))
+    if brief:
+        return rng.uniform(*BRIEF)
+    return rng.uniform(*(LONG if rng.random() < LONG_SHARE else SHORT))
 
 
 def _coincide(rng: Random, tracks: Mapping[str, list[Slot]], open_s: Window) -> dict[str, list[Slot]]:

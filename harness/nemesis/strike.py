@@ -24,9 +24,14 @@ from harness.nemesis.fault import FaultKind, Injection, NoTarget, View
 from harness.nemesis.log import Entry, EventSink
 from harness.world import Task, World
 
-DRAWS: Final = 20
-DRAW_AGAIN_S: Final = 0.5
-"""Long enough for an election to get on. Usually it is the fault's own end that stops the drawing."""
+DRAWS: Final = 5
+"""How often it is drawn and takes no effect, before it is given up."""
+LOOKS: Final = 20
+"""How often a target is looked for, all draws together. Usually the fault's own end comes first."""
+LOOKS_FOR_ONE: Final = 4
+"""After so many looks without a target the variant is drawn anew."""
+AGAIN_S: Final = 0.5
+"""Between two looks: an election takes about so long."""
 LIFTS: Final = 4
 LIFT_AGAIN_S: Final = 0.25
 """The first wait between two attempts to lift; each wait is twice the one before."""
@@ -52,6 +57,8 @@ class Strike:
         self._end_asked = stage.world.future()
         self._injection: Injection | None = None
         self._variant = ""
+        self._draws = 0
+        self._missed = False
         self.fault = command.fault
         """The id of the draw that is in force, or was last tried."""
         self.stuck: str | None = None
@@ -91,31 +98,39 @@ class Strike:
         """Until a draw takes hold, or there is no more time or patience."""
         rng = self._stage.world.random(f"nemesis-{self._command.fault}")
         deck = Deck(self._kind.variants, rng)
-        for number in range(1, DRAWS + 1):
-            if number > 1:
-                await self._stage.world.sleep(DRAW_AGAIN_S)
+        self._variant = self._command.variant or deck.deal()
+        for look in range(1, LOOKS + 1):
+            if await self._take_hold(rng) or self._draws == DRAWS:
+                return
+            await self._stage.world.sleep(AGAIN_S)
             if self._end_asked.done():
                 return
-            self._name_draw(number, deck)
-            if await self._take_hold(rng):
-                return
-
-    def _name_draw(self, number: int, deck: Deck) -> None:
-        first = number == 1
-        self.fault = self._command.fault if first else f"{self._command.fault}.{number}"
-        asked = self._command.variant if first or self._command.insist else None
-        self._variant = asked or deck.deal()
+            if look % LOOKS_FOR_ONE == 0 and not self._command.insist:
+                self._variant = deck.deal()
 
     async def _take_hold(self, rng: Random) -> bool:
         """Whether the fault is in force now, or may be."""
         try:
             injection = self._kind.plan(self._variant, self._stage.look(), rng)
         except NoTarget as error:
-            self._entry("begin", None).fail(f"no-target: {error}")
+            self._miss(str(error))
             return False
         # Nothing is awaited between the look and this line, so no two strikes can plan for the same node.
         self._injection = injection
-        return await self._begin(injection, self._entry("begin", injection))
+        self._missed = False
+        return await self._begin(injection, self._next_entry(injection))
+
+    def _miss(self, why: str) -> None:
+        """Recorded once for all looks in a row that find nobody."""
+        if not self._missed:
+            self._missed = True
+            self._next_entry(None).fail(f"no-target: {why}")
+
+    def _next_entry(self, injection: Injection | None) -> Entry:
+        """For the next draw, which gets an id of its own."""
+        self._draws += 1
+        self.fault = self._command.fault if self._draws == 1 else f"{self._command.fault}.{self._draws}"
+        return self._entry("begin", injection)
 
     async def _begin(self, injection: Injection, entry: Entry) -> bool:
         try:

@@ -10,22 +10,13 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final
 
-from harness.nemesis.fault import NoTarget, Variant, View
+from harness.nemesis.fault import NoTarget, View
 
 ONE: Final = "one"
 MINORITY: Final = "minority"
 LEADER: Final = "leader"
 MAJORITY: Final = "majority"
 ALL: Final = "all"
-
-TARGETS: Final = {
-    ONE: Variant(2),
-    MINORITY: Variant(2),
-    LEADER: Variant(4),
-    MAJORITY: Variant(2, brief=True),
-    ALL: Variant(3, brief=True),
-}
-"""The variants of faults that hit processes."""
 
 
 def majority(count: int) -> int:

@@ -109,42 +109,39 @@ def test_a_cluster_that_cannot_be_healed_says_why(scripts: dict[str, list[str]],
     assert reason in str(last.error)
 
 
-def test_without_a_leader_the_fault_is_drawn_again_until_there_is_one() -> None:
+def test_without_a_leader_the_fault_waits_until_there_is_one() -> None:
     played = stage()
     played.cluster.leader = None
     after(played.world, 2.2, lambda: setattr(played.cluster, "leader", "n4"))
-    insisting = Begin("f1", "partition", "isolate-leader", insist=True)
-    lines = played.play((1, insisting), (6, End("f1")))
-    assert lines == [
-        "f1 begin fail no-target",
-        "f1.2 begin fail no-target",
-        "f1.3 begin fail no-target",
-        "f1.4 begin ok",
-        "f1.4 end ok",
-        "heal ok",
-    ]
-    begun = next(event for event in played.recorder.events if event.fault == "f1.4")
+    lines = played.play((1, BEGIN), (6, End("f1")))
+    assert lines == ["f1 begin fail no-target", "f1.2 begin ok", "f1.2 end ok", "heal ok"]
+    begun = next(event for event in played.recorder.events if event.fault == "f1.2")
+    assert begun.time == 2_500_000_000
     assert begun.value["groups"][0] == ("n4",)
 
 
-def test_a_fault_without_target_that_does_not_insist_takes_another_variant() -> None:
+@pytest.mark.parametrize(("insist", "begun"), [(False, True), (True, False)])
+def test_a_fault_that_waits_too_long_takes_another_variant_unless_it_insists(insist: bool, begun: bool) -> None:
     played = stage(seed=1)
     played.cluster.leader = None
-    played.play((1, BEGIN), (9, End("f1")))
-    variants = [event.value["variant"] for event in played.recorder.events if event.fault and event.fault != "f1"]
-    assert set(variants) - {"isolate-leader"}
-    assert "f1" in {event.fault for event in played.recorder.events}
+    lines = played.play((1, Begin("f1", "partition", "isolate-leader", insist=insist)), (9, End("f1")))
+    assert lines[0] == "f1 begin fail no-target"
+    assert ("f1.2 begin ok" in lines) == begun
+    assert all(event.value["variant"] != "isolate-leader" for event in played.recorder.events if event.fault == "f1.2")
 
 
 def test_ending_a_fault_ends_the_attempts_to_begin_it() -> None:
     played = stage()
     played.cluster.leader = None
+    after(played.world, 2, lambda: setattr(played.cluster, "leader", "n4"))
     insisting = Begin("f1", "kill", "leader", insist=True)
-    assert played.play((1, insisting), (1.7, End("f1"))) == [
-        "f1 begin fail no-target",
-        "f1.2 begin fail no-target",
-        "heal ok",
-    ]
+    assert played.play((1, insisting), (1.7, End("f1"))) == ["f1 begin fail no-target", "heal ok"]
+
+
+def test_what_never_takes_effect_is_given_up() -> None:
+    played = stage(scripts={"cut": ["weak"]})
+    lines = played.play((1, BEGIN), (60, End("f1")))
+    assert lines == [*(f"{fault} begin fail no-effect" for fault in ("f1", "f1.2", "f1.3", "f1.4", "f1.5")), "heal ok"]
 
 
 def test_killed_and_paused_nodes_are_left_alone_by_each_other() -> None:

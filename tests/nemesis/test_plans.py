@@ -17,7 +17,7 @@ from harness.nemesis.fault import FaultKind, NoTarget, Variant, View
 from harness.nemesis.partition import FAULT as PARTITION
 from harness.nemesis.partition import Cut
 from harness.nemesis.process import KILL, PAUSE
-from harness.nemesis.targets import TARGETS, choose, majority
+from harness.nemesis.targets import choose, majority
 
 FIVE = ("n1", "n2", "n3", "n4", "n5")
 KINDS: list[FaultKind] = [PARTITION, KILL, PAUSE, CLOCK]
@@ -158,10 +158,10 @@ def test_a_deck_deals_each_variant_as_often_as_its_weight(weights: dict[str, int
 
 
 def test_variants_that_are_brief_take_the_quorum_away() -> None:
-    brief = {name for name, variant in TARGETS.items() if variant.brief}
+    brief = {name for name, variant in KILL.variants.items() if variant.brief}
     assert brief == {
         target
-        for target in TARGETS
+        for target in KILL.variants
         if min(len(choose(target, View(FIVE, "n1"), Random(seed))) for seed in range(50)) >= majority(5)
     }
 
