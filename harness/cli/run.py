@@ -78,7 +78,11 @@ def _one_run(experiment: Experiment, number: int, as_json: bool) -> dict[str, An
     progress = Progress(now_s=lambda: time.monotonic() - began)
     with display(progress) as shown:
         shown.say(f"run {folder.name}, seed {seed}, in {folder.path}")
-        verdict = _record_and_judge(experiment, folder, progress, shown)
+        try:
+            verdict = _record_and_judge(experiment, folder, progress, shown)
+        except BaseException:
+            folder.discard_if_empty()
+            raise
     click.echo(summary(verdict, folder.report_path), err=as_json)
     return verdict
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from harness.cli import main
 
+ROOT = Path(__file__).parents[2]
 INVOKE = '{"index":0,"time":5,"process":0,"type":"invoke","f":"write","key":"r0","value":1}\n'
 OK = '{"index":1,"time":9,"process":0,"type":"ok","f":"write","key":"r0","value":1,"node":"n1","log_index":3}\n'
 
@@ -36,7 +40,7 @@ def command(*arguments: str) -> int:
         (["run", "--wrkload", "register"], r"No such option"),
         (["run", "nowhere.toml"], r"nowhere.toml cannot be read"),
         (["run", "--name", "a/b"], r"cannot be a run's name"),
-        (["run", "--node-source", "."], r"node-source"),
+        (["run", "--node-source", "."], r"does not hold a node's sources"),
         (["check", "nothing"], r"No run named 'nothing'"),
         (["report", "nothing"], r"No run named 'nothing'"),
         (["frobnicate"], r"No such command"),
@@ -63,13 +67,15 @@ def test_a_results_folder_that_cannot_be(capsys: pytest.CaptureFixture[str], tmp
     assert "file/runs cannot be written" in capsys.readouterr().err
 
 
-def test_no_engine(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-    assert command("run", "--name", "no-engine") == 3
-    said = capsys.readouterr().err
-    assert "raftstorm: " in said
-    assert "raftstorm doctor" in said
-    assert "Traceback" not in said
+def test_no_engine(tmp_path: Path) -> None:
+    """In a process of its own: docker-py leaves a socket behind when nobody answers."""
+    program = [sys.executable, "-c", "from harness.cli import main; main()", "run", "--name", "no-engine"]
+    environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock", "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 3
+    assert "raftstorm: No Docker engine answers at unix:///nowhere/docker.sock" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.glob("results/runs/*"))
 
 
 def test_a_history_alone_is_judged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

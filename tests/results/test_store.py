@@ -62,3 +62,11 @@ def test_run_json_of_something_else(tmp_path: Path) -> None:
     (folder.path / "run.json").write_text("[]")
     with pytest.raises(StoreError, match="not what raftstorm wrote"):
         folder.run()
+
+
+def test_a_run_that_recorded_nothing_leaves_its_name_free(tmp_path: Path) -> None:
+    create(tmp_path, "one").discard_if_empty()
+    kept = create(tmp_path, "one")
+    kept.history_path.write_bytes(LINE)
+    kept.discard_if_empty()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["latest", "one"]

@@ -1,0 +1,189 @@
+"""Whole runs, as a user makes them: the command line in a process of its own, real containers, what is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import docker
+import pytest
+
+from checkers.history import decode
+from harness.cluster.engine import RUN_LABEL
+
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("node_image")]
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 120.0
+QUICK = ["--nodes", "3", "--time-limit", "10"]
+
+
+@pytest.fixture
+def name() -> str:
+    return f"test-{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def engine() -> Iterator[docker.DockerClient]:
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from harness.cli import main; main()", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=DEADLINE_S)
+    return process.returncode, out, err
+
+
+def run(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    return finish(start(folder, *arguments))
+
+
+def left(engine: docker.DockerClient, name: str) -> list[str]:
+    """What carries the run's label."""
+    chosen = {"label": f"{RUN_LABEL}={name}"}
+    containers = engine.containers.list(all=True, filters=chosen)
+    networks = engine.networks.list(filters=chosen)
+    volumes = engine.volumes.list(filters=chosen)
+    return [str(thing.name) for thing in [*containers, *networks, *volumes]]
+
+
+def wait(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {DEADLINE_S:g} s"
+        time.sleep(0.05)
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_a_run_ends_judged_with_everything_in_its_folder(
+    tmp_path: Path, name: str, engine: docker.DockerClient
+) -> None:
+    code, out, err = run(tmp_path, "run", *QUICK, "--nemesis", "none", "--seed", "5", "--name", name, "--json")
+    said = json.loads(out.strip().splitlines()[-1])
+    assert (code, said["verdict"], said["seed"], said["anomalies"]) == (0, "valid", 5, []), err
+    folder = tmp_path / "results" / "runs" / name
+    made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {
+        "run.json",
+        "history.jsonl",
+        "status.jsonl",
+        "verdict.json",
+        "report.html",
+        "junit.xml",
+        "harness.log",
+        "nodes/n1/node.log",
+        "nodes/n1/trace.jsonl",
+    } <= made
+    assert said["operations"]["ok"] > 100
+    assert left(engine, name) == []
+    assert run(tmp_path, "check", name)[0] == 0
+
+
+def test_a_seeded_bug_is_found_and_told(tmp_path: Path, name: str, engine: docker.DockerClient) -> None:
+    bug = ["--bug", "ignore-client-index", "--workload", "follower-reads", "--nemesis", "none"]
+    code, out, err = run(tmp_path, "run", *QUICK, *bug, "--name", name, "--json")
+    said = json.loads(out.strip().splitlines()[-1])
+    assert (code, said["verdict"]) == (1, "invalid"), err
+    assert any("process" in anomaly["text"] and anomaly["operations"] for anomaly in said["anomalies"])
+    assert left(engine, name) == []
+
+
+def test_a_killed_harness_loses_nothing_and_clean_removes_the_rest(
+    tmp_path: Path, name: str, engine: docker.DockerClient
+) -> None:
+    history = tmp_path / "results" / "runs" / name / "history.jsonl"
+    process = start(tmp_path, "run", "--nodes", "3", "--time-limit", "60", "--name", name)
+    wait(lambda: lines(history) > 400, "400 events")
+    process.kill()
+    process.communicate()
+    before = decode(history.read_bytes())
+    assert len(before.events) > 400
+    assert left(engine, name)
+    code, out, _ = run(tmp_path, "check", name, "--json")
+    assert code in (0, 2)
+    assert json.loads(out.strip().splitlines()[-1])["operations"]["total"] == len(before.operations)
+    assert run(tmp_path, "clean")[0] == 0
+    assert left(engine, name) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_ends_a_run_in_order(
+    tmp_path: Path, name: str, engine: docker.DockerClient, number: signal.Signals
+) -> None:
+    history = tmp_path / "results" / "runs" / name / "history.jsonl"
+    process = start(tmp_path, "run", "--nodes", "3", "--time-limit", "300", "--nemesis", "kill", "--name", name)
+    wait(lambda: lines(history) > 200, "200 events")
+    process.send_signal(number)
+    code, out, err = finish(process)
+    assert code in (0, 2), err
+    assert "report.html" in out
+    assert left(engine, name) == []
+
+
+def test_two_signals_end_it_at_once(tmp_path: Path, name: str, engine: docker.DockerClient) -> None:
+    history = tmp_path / "results" / "runs" / name / "history.jsonl"
+    process = start(tmp_path, "run", "--nodes", "3", "--time-limit", "300", "--nemesis", "none", "--name", name)
+    wait(lambda: lines(history) > 200, "200 events")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process)
+    assert code in (0, 2, 130), err
+    assert "Traceback" not in err
+    assert decode(history.read_bytes()).events
+    assert left(engine, name) == []
+
+
+def test_a_changed_node_is_tested_without_a_new_image(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "changed"
+    shutil.copytree(ROOT / "node_image", source)
+    machine = source / "replica" / "machine.py"
+    text = machine.read_text()
+    assert "return self._values.get(key)" in text
+    machine.write_text(text.replace("return self._values.get(key)", "return 'forty-two'"))
+    code, out, err = run(tmp_path, "run", *QUICK, "--node-source", str(source), "--name", name, "--json")
+    assert code == 1, err
+    kinds = {anomaly["kind"] for anomaly in json.loads(out.strip().splitlines()[-1])["anomalies"]}
+    assert any("never" in kind or "invented" in kind for kind in kinds)
+
+
+def test_a_node_that_does_not_start_is_told_in_a_sentence(
+    tmp_path: Path, name: str, engine: docker.DockerClient
+) -> None:
+    source = tmp_path / "changed"
+    shutil.copytree(ROOT / "node_image", source)
+    (source / "runtime" / "__main__.py").write_text("raise SystemExit('this node will not start')\n")
+    code, _, err = run(tmp_path, "run", *QUICK, "--node-source", str(source), "--name", name)
+    assert code == 3
+    assert "this node will not start" in err
+    assert "Traceback" not in err
+    assert left(engine, name) == []
+
+
+def test_a_missing_image_is_told_in_a_sentence(tmp_path: Path, name: str, engine: docker.DockerClient) -> None:
+    code, _, err = run(tmp_path, "run", *QUICK, "--image", "raftstorm/node:no-such-tag", "--name", name)
+    assert code == 3
+    assert "There is no image raftstorm/node:no-such-tag" in err
+    assert left(engine, name) == []
