@@ -54,15 +54,14 @@ async def open_place(
 
 
 def _image(experiment: Experiment, shown: Display, progress: Progress) -> str:
-    client = connect()
-    leftovers = clean_crashed(client)
-    if leftovers:
-        shown.say(
-            f"removed what a run that was killed had left: {', '.join(leftovers.containers or leftovers.networks)}"
-        )
-    if experiment.image is not None:
-        return require(experiment.image, client)
-    return ensure(progress.note, client)
+    with closing(connect()) as client:
+        leftovers = clean_crashed(client)
+        if leftovers:
+            left = ", ".join(leftovers.containers or leftovers.networks)
+            shown.say(f"removed what a run that was killed had left: {left}")
+        if experiment.image is not None:
+            return require(experiment.image, client)
+        return ensure(progress.note, client)
 
 
 def _say_kept(cluster: DockerCluster, shown: Display) -> None:
