@@ -115,6 +115,20 @@ def test_a_vote_leaves_only_when_it_is_durable() -> None:
     assert pump.sent_of(VoteResponse, sender="n2") == [VoteResponse(1, True)]
 
 
+def test_a_heartbeat_of_a_new_term_is_answered_when_the_term_is_durable() -> None:
+    """Figure 2, as for votes; in a term that is known already, nothing has to be waited for."""
+    pump = Pump()
+    pump.held = {"n1"}
+    pump.deliver(Packet("n2", "n1", Heartbeat(5, 0, 1)))
+    pump.collect("n1")
+    assert not pump.sent
+    pump.sync("n1")
+    assert pump.sent_of(HeartbeatResponse) == [HeartbeatResponse(5, 1)]
+    pump.deliver(Packet("n2", "n1", Heartbeat(5, 0, 2)))
+    pump.collect("n1")
+    assert pump.sent_of(HeartbeatResponse) == [HeartbeatResponse(5, 1), HeartbeatResponse(5, 2)]
+
+
 def test_a_node_that_forgot_nothing_does_not_vote_twice() -> None:
     """5.2, with a crash between two requests of one term."""
     pump = Pump()
