@@ -144,7 +144,9 @@ class _Replay:
         return run[-1].index
 
     def _mark(self, index: int, term: int) -> None:
-        if index <= self.floor:
+        # The same one twice: after a crash it was marked again, and the segment with its first marker, which had been
+        # removed, is back because the folder was not synced.
+        if index < self.floor:
             raise Malformed(f"a snapshot up to {index} is marked after one up to {self.floor}")
         self.floor = index
         if self.base is not None and self.base <= index:

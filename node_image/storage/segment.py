@@ -14,7 +14,8 @@ sectors that never reached the disk and read as zeros, with sound records behind
 - none behind it: a torn tail. It is cut. (A record that was synced and rotted away, and happens to be the very last
   of all, looks the same and is cut too: no log without a second copy can tell the two apart.)
 - a BATCH record anywhere behind it that says that the damaged place was durable: damage, refused.
-- sound records behind it, and between the damage and the next sound record a sector of nothing but zeros: a write that was lost while a later one of the same batch was not. A tear, cut.
+- sound records behind it, and between the damage and the next sound record a sector of nothing but zeros: a write that
+  was lost while a later one of the same batch was not. A tear, cut.
 - sound records behind it and no such sector: no crash does that. Damage, refused.
 In a segment that is not the last one, everything was durable before the next began: any unsound byte is refused, and
 the next one's header says how long it was, so that no whole records can be missing at its end either.

@@ -43,6 +43,7 @@ class Machine:
         self.crash_in: int | None = None
         """Lose power before so many more effects are carried out."""
         self.starts = 0
+        self.wall_offset = 1.7e9
         self._cluster = cluster
         self._rng = rng
         self._clock_rate = 1 + CLOCK_DRIFT * (2 * rng.random() - 1)
@@ -57,6 +58,7 @@ class Machine:
         self.starts += 1
         self.crash_in = None
         self.node = Node(self.config, self.disk.read(), random.Random(self._rng.random()), self.clocks())
+        self._cluster.safety.saw_start(self.node.raft)
         self.node.raft = ObservedRaft(self.node.raft, self._cluster.safety)  # type: ignore[assignment]
         self._wake_at = float("inf")
         self.give(Node.start)
@@ -74,7 +76,7 @@ class Machine:
 
     def clocks(self) -> Clocks:
         time = self._clock_offset + self._cluster.scheduler.now * self._clock_rate
-        return Clocks(time, 1.7e9 + time)
+        return Clocks(time, self.wall_offset + time)
 
     # Inputs
 
@@ -126,6 +128,7 @@ class Machine:
     def _carry_out_one(self, node: Node, effect: Effect) -> None:
         match effect:
             case Send(peer, message):
+                self._cluster.safety.saw_send(self.name, peer, message)
                 self._cluster.network.send(self.name, peer, message)
             case Reply(connection, response):
                 self._cluster.reply(connection, response)

@@ -22,6 +22,7 @@ class Faults:
         self._kinds: list[Callable[[], None]] = [
             self._crash, self._crash, self._crash_all, self._crash_in_the_middle, self._crash_in_the_middle,
             self._cut_off, self._cut_one_way, self._split, self._foul_weather, self._slow_disk, self._pause,
+            self._jump_wall_clock,
         ]  # fmt: skip
 
     def begin(self) -> None:
@@ -125,3 +126,7 @@ class Faults:
 
     def _pause(self) -> None:
         self._target().pause(self.rng.random())
+
+    def _jump_wall_clock(self) -> None:
+        """Only a node with the bug `wall-clock-lease` can mind."""
+        self._target().wall_offset += self.rng.uniform(-60, 60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from node_image.driver.config import NodeConfig
@@ -45,6 +45,14 @@ class Summary:
 
 def run(seed: int, *, bug: str | None = None, faults_s: float = 5.0) -> Summary:
     """Raises Violation for a broken promise, `storage.Corrupt` for a node that refused what a crash left."""
+    try:
+        return _run(seed, bug, faults_s)
+    except Exception as error:
+        error.add_note(f"again: python -m tests.node.sim {seed}" + (f" --bug {bug}" if bug else ""))
+        raise
+
+
+def _run(seed: int, bug: str | None, faults_s: float) -> Summary:
     cluster = _cluster(seed, bug)
     crowd = Crowd(cluster, count=3)
     faults = Faults(cluster)
@@ -58,11 +66,7 @@ def run(seed: int, *, bug: str | None = None, faults_s: float = 5.0) -> Summary:
 
 def _cluster(seed: int, bug: str | None) -> Cluster:
     size = random.Random(seed).choice([3, 3, 5])
-    return Cluster(seed, size, NodeConfig(**{**_fields(), "bug": bug}))
-
-
-def _fields() -> dict[str, object]:
-    return {name: getattr(CONFIG, name) for name in CONFIG.__dataclass_fields__}
+    return Cluster(seed, size, replace(CONFIG, bug=bug))
 
 
 def _make_peace(cluster: Cluster, crowd: Crowd) -> None:

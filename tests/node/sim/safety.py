@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from node_image.driver.node import Node
+from node_image.driver.wire import PeerMessage
 from node_image.raft import Entry, Raft, Ready, Role
+from node_image.raft.messages import RequestVote, VoteResponse
 
 
 class Violation(AssertionError):
@@ -50,6 +52,8 @@ class Safety:
         """(index, term) -> kind, the previous entry's term, data."""
         self._hashes: dict[int, str] = {}
         self._led: dict[str, tuple[int, int, int]] = {}
+        self._votes: dict[str, tuple[int, str]] = {}
+        """Of each node: the last term it has told anybody a vote in, and for whom."""
 
     def saw_ready(self, raft: Raft, ready: Ready) -> None:
         if raft.role is Role.LEADER:
@@ -68,6 +72,28 @@ class Safety:
         index, running_hash = node.replica.applied, node.replica.applied_hash
         known = self._hashes.setdefault(index, running_hash)
         _require(known == running_hash, f"state machine safety: {node.raft.id} applied something else up to {index}")
+
+    def saw_send(self, sender: str, to: str, message: PeerMessage) -> None:
+        """A vote that has left its node (election safety rests on each node having one vote a term, paper 5.2)."""
+        if isinstance(message, VoteResponse) and message.granted:
+            self._votes_for(sender, message.term, to)
+        elif isinstance(message, RequestVote):
+            self._votes_for(sender, message.term, sender)
+
+    def _votes_for(self, voter: str, term: int, candidate: str) -> None:
+        voted_term, voted_for = self._votes.get(voter, (0, candidate))
+        _require(term >= voted_term, f"election safety: {voter} votes in term {term} after one in term {voted_term}")
+        _require(
+            term > voted_term or candidate == voted_for,
+            f"election safety: {voter} votes for {voted_for} and for {candidate} in term {term}",
+        )
+        self._votes[voter] = (term, candidate)
+
+    def saw_start(self, raft: Raft) -> None:
+        """What a node said before a crash, it must know after it (figure 2: persistent state)."""
+        term, candidate = self._votes.get(raft.id, (0, ""))
+        knows = raft.term > term or (raft.term == term and raft.vote == candidate) or not term
+        _require(knows, f"election safety: {raft.id} has forgotten its vote for {candidate} in term {term}")
 
     def _leads(self, raft: Raft) -> None:
         leader = self.leaders.get(raft.term)

@@ -34,6 +34,8 @@ class Log:
     def __init__(self, segment_bytes: int = 1 << 20) -> None:
         self.files: dict[str, bytes] = {}
         self.durable: dict[str, int] = {}
+        self.removed: list[tuple[str, bytes]] = []
+        """Since the folder was last synced: a crash may bring the newest of them back."""
         self.segment_bytes = segment_bytes
         self.state = State()
         self.steps = [State()]
@@ -69,6 +71,7 @@ class Log:
         self.flush()
         self.sync()
         self.files[SNAPSHOT_FILE] = encode_snapshot(snapshot)
+        self.removed.clear()
         self.durable[SNAPSHOT_FILE] = len(self.files[SNAPSHOT_FILE])
         self.state = State(HardState(max(self.state.hard_state.term, snapshot.term)), snapshot, rest)
         if self.steps[-1].hard_state.term >= snapshot.term:
@@ -88,7 +91,7 @@ class Log:
 
     def sync(self) -> None:
         for removed in self.storage.synced():
-            del self.files[removed.file]
+            self.removed.append((removed.file, self.files.pop(removed.file)))
             del self.durable[removed.file]
         self.durable[self.storage.file] = len(self.files[self.storage.file])
         self.steps = [self.state]
@@ -143,7 +146,7 @@ def install_some(log: Log, data: st.DataObject) -> None:
 
 
 def crash_some(log: Log, data: st.DataObject) -> None:
-    """Keep any beginning of what was not synced, and of that lose any sectors."""
+    """Keep any beginning of what was not synced, of that lose any sectors; bring removed segments back."""
     file = log.last_file
     whole, durable = log.files[file], log.durable.get(file, 0)
     kept = bytearray(whole[: data.draw(st.integers(durable, len(whole)), label="kept")])
@@ -154,6 +157,10 @@ def crash_some(log: Log, data: st.DataObject) -> None:
     log.files[file] = bytes(kept)
     if not kept and data.draw(st.booleans(), label="gone"):
         del log.files[file]
+    back = data.draw(st.integers(0, len(log.removed)), label="back")
+    for name, content in log.removed[len(log.removed) - back :]:
+        log.files[name], log.durable[name] = content, len(content)
+    log.removed.clear()
     log.restart()
 
 
@@ -323,7 +330,7 @@ def test_a_snapshot_that_the_log_needs_must_be_there_and_whole(content: bytes | 
     log.snapshot(1)
     log.flush()
     log.sync()
-    if content == "older":
+    if isinstance(content, str):
         content = encode_snapshot(Snapshot(1, 1, VOTERS, b""))
     files = {name: data for name, data in log.files.items() if name != SNAPSHOT_FILE}
     with pytest.raises(Corrupt):
