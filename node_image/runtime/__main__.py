@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from node_image.runtime.config import BadConfig, read_config
@@ -13,6 +14,16 @@ from node_image.runtime.log import set_up_log
 from node_image.runtime.server import EXIT_CONFIG, Stop, serve
 
 log = logging.getLogger("node")
+
+
+def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it is installed (Debian: python3-uvloop): a third less work for a request. None: asyncio's."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 def main() -> int:
@@ -28,7 +39,8 @@ def main() -> int:
         return EXIT_CONFIG
     set_up_log(config.node.node, logging.DEBUG if arguments.debug else logging.INFO)
     try:
-        asyncio.run(serve(config))
+        with asyncio.Runner(loop_factory=fastest_loop()) as runner:
+            runner.run(serve(config))
     except Stop as error:
         log.critical("%s", error)
         return error.code

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from node_image.runtime.config import Address
 from node_image.runtime.frames import greeting
@@ -75,7 +75,7 @@ class Link(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(USER_TIMEOUT_S * 1000))

@@ -8,7 +8,7 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from node_image.driver.wire import WireError, decode
 from node_image.runtime.frames import FrameError, FrameReader, greeted
@@ -34,8 +34,7 @@ class PeerConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)
         keep_alive(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -77,8 +76,7 @@ class ClientConnection(asyncio.Protocol):
         self._number = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)
         keep_alive(transport)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._number = self._hub.opened(self)
