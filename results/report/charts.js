@@ -43,7 +43,7 @@
   function shades(bottom, top) {
     return faults.map((fault) => ({
       type: "rect", xref: "x", yref: "paper", x0: fault.from / 1e6, x1: fault.to / 1e6, y0: bottom, y1: top,
-      fillcolor: colour(`kind-${fault.colour}`), opacity: 0.09, line: { width: 0 }, layer: "below",
+      fillcolor: colour(`kind-${fault.colour}`), opacity: 0.065, line: { width: 0 }, layer: "below",
     }));
   }
 

@@ -80,7 +80,7 @@ const Explorer = (() => {
       const left = Math.max(GUTTER, x(fault.from)), right = Math.min(width, x(fault.to));
       if (right <= left - 1) return;
       context.fillStyle = colours[`kind-${fault.colour}`];
-      context.globalAlpha = 0.08;
+      context.globalAlpha = 0.055;
       context.fillRect(left, AXIS, Math.max(right - left, 1), height);
     });
     context.globalAlpha = 1;
@@ -205,7 +205,7 @@ const Explorer = (() => {
     const { context, w, h } = prepare(overview), scale = (time) => GUTTER + time / (H.runEnd * 1.01) * (w - GUTTER);
     density = density && density.width === w ? density : measure(w);
     faults.forEach((fault) => {
-      context.fillStyle = colours[`kind-${fault.colour}`]; context.globalAlpha = 0.12;
+      context.fillStyle = colours[`kind-${fault.colour}`]; context.globalAlpha = 0.085;
       context.fillRect(scale(fault.from), 0, Math.max(scale(fault.to) - scale(fault.from), 1), h);
     });
     context.globalAlpha = 1;

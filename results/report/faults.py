@@ -56,6 +56,11 @@ class Fault:
         return self.ended.time if self.lifted and self.ended is not None else max(end_ns, self.from_ns)
 
     @property
+    def why_not(self) -> str:
+        """The reason of a fault that did not take effect."""
+        return plain(self.begun.error or "", 300) if self.begun is not None and not self.effective else ""
+
+    @property
     def events(self) -> list[Event]:
         return [event for event in (self.begin, self.begun, self.end, self.ended) if event is not None]
 
@@ -66,19 +71,19 @@ class Fault:
 
 
 def pair(nemesis: Iterable[Event]) -> list[Fault]:
-    """Faults in the order in which they were begun. Events without an id stand for themselves."""
+    """Faults in the order in which they were begun. Events without an id (healings) are no faults."""
     faults: dict[str, Fault] = {}
     for event in nemesis:
-        identity = event.fault if event.fault is not None else f"event {event.index}"
-        fault = faults.setdefault(identity, Fault(plain(identity, 40), plain(event.f, 40)))
-        _place(fault, event)
+        if event.fault is not None:
+            fault = faults.setdefault(event.fault, Fault(plain(event.fault, 40), plain(event.f, 40)))
+            _place(fault, event)
     return list(faults.values())
 
 
 def _place(fault: Fault, event: Event) -> None:
     value = mapping(event.value)
     fault.variant = fault.variant or plain(value.get("variant") or "", 40)
-    fault.targets = fault.targets or targets_text(value.get("targets"))
+    fault.targets = fault.targets or targets_text(value.get("groups") or value.get("targets"))
     ends = value.get("action") == "end" or (fault.begun is not None and "action" not in value)
     invoked = event.type is EventType.INVOKE
     setattr(fault, ("end" if invoked else "ended") if ends else ("begin" if invoked else "begun"), event)

@@ -18,7 +18,7 @@ import msgspec
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
 
-from checkers.events import EventType
+from checkers.events import NEMESIS, EventType
 from checkers.verdict import Verdict
 from results.report import charts, leadership, wording
 from results.report.columns import OUTCOME_NAMES, columns, fault_rows
@@ -26,7 +26,7 @@ from results.report.contradictions import MOST_DRAWN, MOST_TOLD, anomalies, tell
 from results.report.drawing import Scene, answered_ns
 from results.report.faults import Fault, colour, kinds, pair
 from results.report.source import Material, read
-from results.report.values import is_flat, mapping, mappings, option, plain, pretty, show
+from results.report.values import inline, is_flat, mapping, mappings, option, plain, pretty, show
 from results.store import write_atomically
 
 _HERE: Final = Path(__file__).parent
@@ -66,6 +66,7 @@ def _environment() -> Environment:
         "show": show,
         "pretty": pretty,
         "option": option,
+        "inline": inline,
     }
     environment.tests |= {"flat": is_flat}
     environment.globals |= {"label": wording.label, "answered": answered_ns, "outcome_words": wording.outcome_words}
@@ -73,7 +74,8 @@ def _environment() -> Environment:
 
 
 def _context(material: Material) -> dict[str, Any]:
-    faults = pair(event for event in material.events if event.process == "nemesis")
+    nemesis = [event for event in material.events if event.process == NEMESIS]
+    faults = pair(nemesis)
     samples = leadership.best(material)
     fault_kinds = kinds(faults)
     scene = Scene(faults, fault_kinds, leadership.leaders(samples), material.end_ns)
@@ -95,6 +97,7 @@ def _context(material: Material) -> dict[str, Any]:
         "most_drawn": MOST_DRAWN,
         "untold": max(0, len(anomalies(material.verdict)) - MOST_TOLD),
         "faults": faults,
+        "healings": [event for event in nemesis if event.fault is None and event.type is not EventType.INVOKE],
         "colours": {kind: colour(kind, fault_kinds) for kind in fault_kinds},
         "fault_table": mappings(verdict.get("faults")),
         "latencies": mappings(verdict.get("latencies")),

@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 from jinja2 import Undefined
 
 MOST_CHARACTERS: Final = 200
+MOST_INLINE: Final = 150
+"""Characters of a list or mapping that is shown on one line."""
 LARGEST_INTEGER: Final = 2**53 - 1
 """The largest integer that a browser holds exactly."""
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -92,12 +94,26 @@ def pretty(value: Any) -> str:
 
 
 def is_flat(value: Any) -> bool:
-    """Whether a value reads well on one line: a scalar, or a short list of scalars."""
+    """Whether a value reads well on one line: a scalar, or a short list or mapping of such."""
     if isinstance(value, Mapping):
-        return False
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return all(not isinstance(item, list | dict) for item in value) and len(show(value)) < 100
-    return not (isinstance(value, str) and ("\n" in value or len(value) > 160))
+        return all(_is_scalar(item) for item in value.values()) and len(inline(value)) <= MOST_INLINE
+    if isinstance(value, list | tuple):
+        return all(is_flat(item) for item in value) and len(inline(value)) <= MOST_INLINE
+    return _is_scalar(value)
+
+
+def _is_scalar(value: Any) -> bool:
+    return not isinstance(value, dict | list | tuple) and "\n" not in (text := str(value)) and len(text) <= 160
+
+
+def inline(value: Any) -> str:
+    """A flat value on one line: "n1: 5, n2: 6", "n1 n2 | n3", "refused"."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{plain(name, 60)}: {inline(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        nested = any(isinstance(item, list | tuple | dict) for item in value)
+        return (" | " if nested else ", ").join(inline(item) for item in value) or "none"
+    return plain(value, 400)
 
 
 def columns_wide(text: str) -> int:

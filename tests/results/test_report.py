@@ -91,6 +91,7 @@ def test_every_section_is_there(page: Page, section: str) -> None:
         "f1 partition isolate-leader",
         "n1 (term 3), n3 (term 4)",
         "packets_dropped",
+        "n1: 1042, n2: 377",
         "no-target: nobody led",
         "heartbeat 399",
         "Docker 20.10.24",
