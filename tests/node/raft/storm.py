@@ -176,12 +176,19 @@ class Storm(Pump):
 
     def _crash_or_restart(self, name: str) -> None:
         down = [other for other in self.names if other not in self.nodes]
-        if down:
+        if self.lying_disks:
+            self._power_cut()
+        elif down:
             self.restart(down[0])
         else:
             self.crash(name)
-            if self.lying_disks and name in self.true_disks:
-                self.disks[name] = self.true_disks[name]
+
+    def _power_cut(self) -> None:
+        """All at once, and what the disks have is what they had the last time they told the truth."""
+        for name in self.names:
+            self.crash(name)
+            self.disks[name] = self.true_disks.get(name, Disk())
+            self.restart(name)
 
     def sync_all(self, name: str) -> None:
         if name in self.nodes and name not in self.held:
