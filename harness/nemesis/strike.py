@@ -32,9 +32,11 @@ LOOKS_FOR_ONE: Final = 4
 """After so many looks without a target the variant is drawn anew."""
 AGAIN_S: Final = 0.5
 """Between two looks: an election takes about so long."""
-LIFTS: Final = 4
+LIFTS: Final = 8
 LIFT_AGAIN_S: Final = 0.25
-"""The first wait between two attempts to lift; each wait is twice the one before."""
+"""The first wait between two attempts to lift; each wait is twice the one before, up to a second. All in all that is
+long enough for a server that was killed under another fault to come back and show its clock."""
+LIFT_AGAIN_MOST_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class Strike:
         for number in range(LIFTS - 1):
             if evidence.effective:
                 break
-            await self._stage.world.sleep(LIFT_AGAIN_S * 2**number)
+            await self._stage.world.sleep(min(LIFT_AGAIN_S * 2**number, LIFT_AGAIN_MOST_S))
             evidence = await self._end_once(injection)
         return evidence
 

@@ -74,10 +74,10 @@ BEGIN = Begin("f1", "partition", "isolate-leader")
         # Lifting fails at first, and is tried again.
         ({"heal": ["weak", "lost", "fine"]}, ["f1 begin ok", "f1 end ok", "heal ok"]),
         # It takes so many attempts that only healing gets it lifted.
-        ({"heal": ["weak"] * 4 + ["fine"]}, ["f1 begin ok", "f1 end fail not-lifted", "f1 end ok", "heal ok"]),
+        ({"heal": ["weak"] * 8 + ["fine"]}, ["f1 begin ok", "f1 end fail not-lifted", "f1 end ok", "heal ok"]),
         # Undoing fails: it stays in force as far as anybody knows.
         (
-            {"cut": ["weak"], "heal": ["weak"] * 4 + ["fine"]},
+            {"cut": ["weak"], "heal": ["weak"] * 8 + ["fine"]},
             ["f1 begin fail no-effect", "f1 end ok", "heal ok"],
         ),
         # The nodes look whole only after a while.
