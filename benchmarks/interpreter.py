@@ -1,9 +1,11 @@
 """How fast interpreter and recorder are: a client that answers at once, a history on disk, one core.
 
-    python -m benchmarks.interpreter [--operations 100000] [--concurrency 10] [--floor 20000]
+    python -m benchmarks.interpreter [--operations 50000] [--concurrency 10] [--rounds 3] [--floor 20000]
 
 Two generators are measured: a plain one, and one shaped like a real run's (reserved threads, independent keys, a mix of
-functions, a time limit). Exits with 1 when the slower does fewer operations a second than the floor.
+functions, a time limit). The best of some rounds counts, by the clock and by the processor time that was used: they
+are the same on an idle machine, and the second says on a busy one what an idle one would do. Exits with 1 when by
+processor time the slower generator does fewer operations a second than the floor.
 """
 
 from __future__ import annotations
@@ -63,35 +65,37 @@ def realistic(operations: int) -> gen.Generator:
     return gen.limit(operations, gen.clients(gen.time_limit(600, everything)))
 
 
-async def measure(generator: gen.Generator, concurrency: int) -> float:
-    """Operations a second."""
+async def measure(generator: gen.Generator, concurrency: int) -> tuple[float, float]:
+    """Operations a second, by the clock and by processor time."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.jsonl"
         world = RealWorld(0)
         recorder = Recorder(path, world.now)
         interpreter = Interpreter(world, open_client, recorder, concurrency=concurrency, call_timeout_s=1.0)
-        began = time.perf_counter()
+        began, began_busy = time.perf_counter(), time.process_time()
         await interpreter.run(generator)
-        seconds = time.perf_counter() - began
+        seconds, busy = time.perf_counter() - began, time.process_time() - began_busy
         await interpreter.close()
         recorder.close()
         assert len(decode(path.read_bytes()).operations) == interpreter.issued
-    return interpreter.issued / seconds
+    return interpreter.issued / seconds, interpreter.issued / busy
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--operations", type=int, default=100_000)
+    parser.add_argument("--operations", type=int, default=50_000)
     parser.add_argument("--concurrency", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--floor", type=float, default=20_000)
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     slowest = float("inf")
     for name, make in (("plain", plain), ("realistic", realistic)):
-        speed = asyncio.run(measure(make(options.operations), options.concurrency))
-        slowest = min(slowest, speed)
-        print(f"{name:10} {speed:>10,.0f} operations/s")
+        rounds = [asyncio.run(measure(make(options.operations), options.concurrency)) for _ in range(options.rounds)]
+        by_clock, by_processor = (max(speeds) for speeds in zip(*rounds, strict=True))
+        slowest = min(slowest, by_processor)
+        print(f"{name:10} {by_clock:>10,.0f} operations/s {by_processor:>10,.0f} by processor time")
     return 0 if slowest >= options.floor else 1
 
 

@@ -120,19 +120,20 @@ class Interpreter:
 
     async def _issue_all(self) -> None:
         while not self._stopping:
-            step = self._generator.next(self._context())
+            context = self._context()
+            step = self._generator.next(context)
             if step is None:
                 return
             if not isinstance(step, tuple):
                 await self._wait(step.until)
-            elif step[0].time > self._world.now():
+            elif step[0].time > context.time:
                 await self._wait(step[0].time)
             else:
                 invocation, self._generator = step
-                self._issue(invocation)
+                self._issue(invocation, context)
 
-    def _issue(self, invocation: Invocation) -> None:
-        thread = self._threads[self._context().thread_of(invocation.process)]
+    def _issue(self, invocation: Invocation, context: Context) -> None:
+        thread = self._threads[context.thread_of(invocation.process)]
         assert thread.process == invocation.process, f"{invocation} is for a process that is gone"
         assert self._free >> thread.number & 1, f"{invocation} is for a process that is busy"
         self._free &= ~(1 << thread.number)

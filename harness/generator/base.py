@@ -23,7 +23,7 @@ they are bit masks, which makes narrowing a context to some of its threads one `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
@@ -173,26 +173,28 @@ def at(invocation: Invocation, time: int) -> Invocation:
     )
 
 
-def soonest(steps: Sequence[tuple[int, Step]], dice: Dice) -> tuple[int, Step]:
-    """Of several generators' answers the one that comes first, with its label (what stands left of it).
-
-    `steps` are (label, answer); of invocations due at the same time one is picked by the dice, evenly. If
-    none is an invocation: pending until the first of them wants to be asked again, or None if all are exhausted."""
-    best: list[tuple[int, Step]] = []
-    best_time = -1
-    pending: Pending | None = None
-    for label, step in steps:
+def soonest(steps: Iterable[Step], time: int) -> Step:
+    """Of several answers the operation that is due first: the first that is due at `time`, without asking for those
+    after it, or else the earliest. If there is no operation: pending, until the first that wants to be asked again;
+    None if all are exhausted. The caller decides fairness by the order of the answers."""
+    best: Step = None
+    for step in steps:
         if isinstance(step, tuple):
-            time = step[0].time
-            if not best or time < best_time:
-                best, best_time = [(label, step)], time
-            elif time == best_time:
-                best.append((label, step))
-        elif step is not None:
-            pending = earlier(pending, step)
-    if not best:
-        return -1, pending
-    return best[0] if len(best) == 1 else best[dice.below(len(best))]
+            if step[0].time <= time:
+                return step
+            if not isinstance(best, tuple) or step[0].time < best[0].time:
+                best = step
+        elif step is not None and not isinstance(best, tuple):
+            best = earlier(best, step)
+    return best
+
+
+def turns(count: int, dice: Dice) -> Iterable[int]:
+    """range(count), beginning anywhere."""
+    if count < 2:
+        return range(count)
+    start = dice.below(count)
+    return (*range(start, count), *range(start))
 
 
 def earlier(one: Pending | None, other: Pending) -> Pending:

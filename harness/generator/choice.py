@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
 import msgspec
 
 from checkers.events import Event
-from harness.generator.base import Context, Generator, Step, soonest
+from harness.generator.base import Context, Dice, Generator, Step, soonest, turns
 from harness.generator.lift import Source, lift
 
 
-def mix(sources: Sequence[Source], *, weights: Sequence[float] | None = None) -> Generator:
+def mix(sources: Sequence[Source], *, weights: Sequence[float] = ()) -> Generator:
     """Each operation from a source drawn at random, evenly or by weight; exhausted ones drop out. Where the one
     drawn is pending, its turn waits: shares stay what they were asked to be."""
-    weights = [1.0] * len(sources) if weights is None else weights
-    assert len(weights) == len(sources)
+    assert len(weights) in (0, len(sources))
     return Mix(tuple(map(lift, sources)), tuple(weights))
 
 
@@ -31,13 +31,15 @@ def flip_flop(one: Source, other: Source) -> Generator:
 
 
 class Mix(msgspec.Struct, frozen=True):
+    """`weights` has one for each generator, or is empty where all weigh the same."""
+
     generators: tuple[Generator, ...]
     weights: tuple[float, ...]
 
     def next(self, context: Context) -> Step:
         generators, weights = self.generators, self.weights
         while generators:
-            drawn = _draw(weights, context)
+            drawn = _draw(len(generators), weights, context.dice)
             step = generators[drawn].next(context)
             if isinstance(step, tuple):
                 return step[0], Mix((*generators[:drawn], step[1], *generators[drawn + 1 :]), weights)
@@ -48,30 +50,32 @@ class Mix(msgspec.Struct, frozen=True):
         return None
 
     def update(self, context: Context, event: Event) -> Generator:
-        generators = tuple(generator.update(context, event) for generator in self.generators)
-        return Mix(generators, self.weights)
+        return Mix(tuple([generator.update(context, event) for generator in self.generators]), self.weights)
 
 
-def _draw(weights: Sequence[float], context: Context) -> int:
-    if len(weights) == 1:
-        return 0
+def _draw(count: int, weights: Sequence[float], dice: Dice) -> int:
+    if not weights:
+        return dice.below(count)
     bounds = list(accumulate(weights))
-    point = context.dice.random() * bounds[-1]
-    return next((index for index, bound in enumerate(bounds) if point < bound), len(bounds) - 1)
+    return min(bisect_right(bounds, dice.random() * bounds[-1]), count - 1)
 
 
 class AnyOf(msgspec.Struct, frozen=True):
     generators: tuple[Generator, ...]
 
     def next(self, context: Context) -> Step:
-        steps = [(index, generator.next(context)) for index, generator in enumerate(self.generators)]
-        index, step = soonest(steps, context.dice)
-        if not isinstance(step, tuple):
-            return step
-        return step[0], AnyOf((*self.generators[:index], step[1], *self.generators[index + 1 :]))
+        order = turns(len(self.generators), context.dice)
+        return soonest((self._ask(index, context) for index in order), context.time)
 
     def update(self, context: Context, event: Event) -> Generator:
-        return AnyOf(tuple(generator.update(context, event) for generator in self.generators))
+        return AnyOf(tuple([generator.update(context, event) for generator in self.generators]))
+
+    def _ask(self, index: int, context: Context) -> Step:
+        generators = self.generators
+        step = generators[index].next(context)
+        if not isinstance(step, tuple):
+            return step
+        return step[0], AnyOf((*generators[:index], step[1], *generators[index + 1 :]))
 
 
 class FlipFlop(msgspec.Struct, frozen=True):

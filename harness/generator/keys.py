@@ -10,7 +10,7 @@ each key is worked on by several.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ import msgspec
 
 from checkers.events import Event
 from harness.client import Invocation
-from harness.generator.base import PENDING, Context, Generator, Step, bits, earlier
+from harness.generator.base import PENDING, Context, Generator, Step, bits, soonest, turns
 from harness.generator.lift import Source, lift
 
 KeyFactory: TypeAlias = "Callable[[int], str | None]"
@@ -91,7 +91,7 @@ class Independent(msgspec.Struct, frozen=True):
             return self._begin(context).next(context)
         if not context.free:
             return PENDING if self.slots else None
-        return self._ask(context, self.slots)
+        return soonest(self._ask(context, self.slots), context.time)
 
     def update(self, context: Context, event: Event) -> Generator:
         for index, slot in enumerate(self.slots or ()):
@@ -118,26 +118,19 @@ class Independent(msgspec.Struct, frozen=True):
         slot = Slot(threads, key, lift(self.rules.generator_of_key(key)), self.rules.ops_per_key)
         return Independent(self.rules, (*self.slots, slot), self.used + 1)
 
-    def _ask(self, context: Context, slots: tuple[Slot, ...]) -> Step:
-        """The slots in turn, from a random one on: the first operation that is due, or else the soonest."""
-        start = context.dice.below(len(slots)) if slots else 0
-        best: Step = None
-        for index in (*range(start, len(slots)), *range(start)):
+    def _ask(self, context: Context, slots: tuple[Slot, ...]) -> Iterator[Step]:
+        """The slots' answers in turn. Where one is used up, the answer is that of all slots with a fresh key in its
+        place, and the last."""
+        for index in turns(len(slots), context.dice):
             slot = slots[index]
             if not slot.threads & context.free:
-                step: Step = PENDING
-            else:
-                step = self._ask_slot(context, index, slot)
-                if step is None:
-                    return self._replace(index).next(context)
-            if isinstance(step, tuple):
-                if step[0].time <= context.time:
-                    return step
-                if not isinstance(best, tuple) or step[0].time < best[0].time:
-                    best = step
-            elif step is not None and not isinstance(best, tuple):
-                best = earlier(best, step)
-        return best
+                yield PENDING
+                continue
+            step = self._ask_slot(context, index, slot)
+            if step is None:
+                yield self._replace(index).next(context)
+                return
+            yield step
 
     def _ask_slot(self, context: Context, index: int, slot: Slot) -> Step:
         if slot.remaining == 0:

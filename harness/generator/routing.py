@@ -8,25 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import cast
 
 import msgspec
 
 from checkers.events import Event
-from harness.generator.base import PENDING, Context, Generator, Step, bits, earlier, soonest
+from harness.generator.base import PENDING, Context, Generator, Step, bits, soonest
+from harness.generator.choice import any_of
 from harness.generator.lift import Source, lift
 
 
 def clients(source: Source, nemesis_source: Source = None) -> Generator:
     """The source for client processes alone; beside it, if given, another for the nemesis alone."""
     generator = OnRole(False, lift(source))
-    return generator if nemesis_source is None else Beside((generator, nemesis(nemesis_source)))
+    return generator if nemesis_source is None else any_of(generator, nemesis(nemesis_source))
 
 
 def nemesis(source: Source, client_source: Source = None) -> Generator:
     """The source for the nemesis alone; beside it, if given, another for client processes alone."""
     generator = OnRole(True, lift(source))
-    return generator if client_source is None else Beside((generator, clients(client_source)))
+    return generator if client_source is None else any_of(generator, clients(client_source))
 
 
 def reserve(*parts: tuple[int, Source] | Source) -> Generator:
@@ -67,22 +69,6 @@ class OnRole(msgspec.Struct, frozen=True):
         return 1 << context.concurrency if self.is_nemesis else clients
 
 
-class Beside(msgspec.Struct, frozen=True):
-    """Generators that use different threads, each going its own way."""
-
-    generators: tuple[Generator, ...]
-
-    def next(self, context: Context) -> Step:
-        steps = [(index, generator.next(context)) for index, generator in enumerate(self.generators)]
-        index, step = soonest(steps, context.dice)
-        if not isinstance(step, tuple):
-            return step
-        return step[0], Beside((*self.generators[:index], step[1], *self.generators[index + 1 :]))
-
-    def update(self, context: Context, event: Event) -> Generator:
-        return Beside(tuple(generator.update(context, event) for generator in self.generators))
-
-
 @lru_cache(maxsize=256)
 def ranges(threads: int, counts: tuple[int, ...]) -> tuple[int, ...]:
     """Splits a mask of threads: so many, so many, ..., and the rest."""
@@ -95,34 +81,38 @@ def ranges(threads: int, counts: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class Reserve(msgspec.Struct, frozen=True):
-    """Where more than one part has an operation due, parts are picked in proportion to their free threads."""
+    """Where more than one part has an operation due, the turn falls to parts in proportion to their free threads."""
 
     counts: tuple[int, ...]
     generators: tuple[Generator, ...]
 
     def next(self, context: Context) -> Step:
-        steps: list[tuple[int, Step]] = []
-        for index, mask in enumerate(ranges(context.all, self.counts)):
-            narrow = context.narrow(mask)
-            if narrow.free:
-                step = self.generators[index].next(narrow)
-                steps.extend([(index, step)] * (narrow.free.bit_count() if isinstance(step, tuple) else 1))
-            elif narrow.all:
-                steps.append((index, PENDING))
-        index, step = soonest(steps, context.dice)
-        return (step[0], self._with(index, step[1])) if isinstance(step, tuple) else step
+        masks = ranges(context.all, self.counts)
+        start = _owner(masks, context.some_free_thread()) if context.free else 0
+        order = (*range(start, len(masks)), *range(start))
+        return soonest((self._ask(index, context.narrow(masks[index])) for index in order), context.time)
 
     def update(self, context: Context, event: Event) -> Generator:
-        thread = context.thread_of(event.process)
-        for index, mask in enumerate(ranges(context.all, self.counts)):
-            if mask >> thread & 1:
-                generator = self.generators[index].update(context.narrow(mask), event)
-                return self if generator is self.generators[index] else self._with(index, generator)
-        return self
+        masks = ranges(context.all, self.counts)
+        index = _owner(masks, context.thread_of(event.process))
+        generator = self.generators[index].update(context.narrow(masks[index]), event)
+        return self if generator is self.generators[index] else self._with(index, generator)
+
+    def _ask(self, index: int, narrow: Context) -> Step:
+        if not narrow.all:
+            return None
+        if not narrow.free:
+            return PENDING
+        step = self.generators[index].next(narrow)
+        return (step[0], self._with(index, step[1])) if isinstance(step, tuple) else step
 
     def _with(self, index: int, generator: Generator) -> Reserve:
-        generators = (*self.generators[:index], generator, *self.generators[index + 1 :])
-        return Reserve(self.counts, generators)
+        return Reserve(self.counts, (*self.generators[:index], generator, *self.generators[index + 1 :]))
+
+
+def _owner(masks: tuple[int, ...], thread: int) -> int:
+    """Which of the masks has the thread; the last for a thread that none has."""
+    return next((index for index, mask in enumerate(masks) if mask >> thread & 1), len(masks) - 1)
 
 
 class EachProcess(msgspec.Struct, frozen=True):
@@ -133,17 +123,9 @@ class EachProcess(msgspec.Struct, frozen=True):
 
     def next(self, context: Context) -> Step:
         start = context.dice.below(len(context.processes))
-        best: Step = PENDING if context.free != context.all else None
-        for thread in _round(context.free, start):
-            step = self._ask(context, thread)
-            if isinstance(step, tuple):
-                if step[0].time <= context.time:
-                    return step
-                if not isinstance(best, tuple) or step[0].time < best[0].time:
-                    best = step
-            elif step is not None and not isinstance(best, tuple):
-                best = earlier(best, step)
-        return best
+        answers = (self._ask(context, thread) for thread in _round(context.free, start))
+        busy = [PENDING] if context.free != context.all else []
+        return soonest(chain(answers, busy), context.time)
 
     def update(self, context: Context, event: Event) -> Generator:
         narrow = context.narrow(1 << context.thread_of(event.process))

@@ -153,7 +153,7 @@ def test_a_client_that_raises(f: str, outcome: EventType, tmp_path: Path) -> Non
 def test_processes_clients_and_keys_go_on_from_run_to_run(tmp_path: Path) -> None:
     lab = Lab(tmp_path, after(1, INFO), concurrency=2)
     events = lab.run(gen.limit(2, WRITES), gen.limit(2, gen.repeat({"f": "write", "key": "j", "value": 2})))
-    assert sorted(event.process for event in events if event.type is EventType.INVOKE) == [0, 1, 2, 3]  # type: ignore[type-var]
+    assert sorted(event.process for event in events if event.type is EventType.INVOKE) == [0, 1, 2, 3]
     assert lab.interpreter.keys == ("k", "j")
 
 
