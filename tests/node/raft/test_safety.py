@@ -60,5 +60,5 @@ def test_a_storm_finds_what_is_wrong(options: dict[str, Any], what: str, monkeyp
 
 
 def weather_of_many_seeds(options: dict[str, Any]) -> None:
-    for seed in range(20):
+    for seed in range(6, 30):  # The first one finds all three; the others are for when the code's dice fall otherwise.
         weather(5, seed, **options)
