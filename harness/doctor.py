@@ -12,7 +12,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -62,7 +62,8 @@ def _rows(results: Path) -> list[Row]:
     except CannotRun as error:
         hint = "install Docker Engine, start it, and let this user use it (group docker)"
         return [*rows, Row(item="Docker engine", ok=False, found=str(error), hint=hint)]
-    return [*rows, *_on_engine(client)]
+    with closing(client):
+        return [*rows, *_on_engine(client)]
 
 
 def _on_engine(client: docker.DockerClient) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -43,18 +43,18 @@ class Cleaned:
 def clean(*, force: bool = False, images: bool = False) -> Cleaned:
     """Removes leftovers of all runs, clusters left up by --keep included; `force`: those in use too; `images`: node
     images of former versions too. Raises CannotRun."""
-    client = connect()
-    cleaned = remove(client, (lambda labels: True) if force else _abandoned)
-    if not force:
-        cleaned.in_use = _in_use(client)
-    if images:
-        cleaned.images = _remove_old_images(client)
+    with closing(connect()) as client:
+        cleaned = remove(client, (lambda labels: True) if force else _abandoned)
+        if not force:
+            cleaned.in_use = _in_use(client)
+        if images:
+            cleaned.images = _remove_old_images(client)
     return cleaned
 
 
 def clean_crashed(client: docker.DockerClient) -> Cleaned:
     """What every run does first: removes clusters whose harness died without a word."""
-    return remove(client, lambda labels: _abandoned(labels) and KEEP_LABEL not in labels)
+    return remove(client, _crashed)
 
 
 def leftovers(client: docker.DockerClient) -> list[str]:
@@ -117,6 +117,10 @@ def _remove_container(client: docker.DockerClient, name: str) -> None:
 
 def _abandoned(labels: Mapping[str, str]) -> bool:
     return OWNER_LABEL in labels and not alive(labels[OWNER_LABEL])
+
+
+def _crashed(labels: Mapping[str, str]) -> bool:
+    return _abandoned(labels) and KEEP_LABEL not in labels
 
 
 def _in_use(client: docker.DockerClient) -> list[str]:

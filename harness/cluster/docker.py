@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing, suppress
+from typing import Any, Final, TypeVar
 
 import docker
 import docker.errors
@@ -29,16 +28,20 @@ from harness.cluster.owner import owner
 from harness.cluster.ports import CLIENT_PORT, PEER_PORT, SSH_PORT
 from harness.control.keys import generate, private_text, public_text
 from harness.control.ssh import Endpoint, SshControl
-from harness.errors import CannotRun
+from harness.errors import CannotRun, ControlError
 from harness.image import require
 
 DATA: Final = "/var/lib/raftstorm"
+
+T = TypeVar("T")
 
 CAPABILITIES: Final = ("NET_ADMIN", "SETUID", "SETGID", "SYS_CHROOT")
 """Packet filters, and what sshd needs to separate its privileges. Killing and stopping needs none: everything runs as
 root in there. The clock cannot be set (no SYS_TIME)."""
 
-_READY_S: Final = 20.0
+_TRY_S: Final = 2.0
+_TRIES: Final = 15
+"""A daemon answers within half a second; on a machine that is very busy it may take many times that."""
 
 
 class DockerCluster:
@@ -51,7 +54,7 @@ class DockerCluster:
         self._labels = {RUN_LABEL: name, OWNER_LABEL: owner()} | ({KEEP_LABEL: "true"} if keep else {})
         self._client: docker.DockerClient | None = None
         self._nodes: tuple[Node, ...] = ()
-        self._controls: list[SshControl] = []
+        self._controls: dict[str, SshControl] = {}
         self._made = False
 
     @property
@@ -73,31 +76,47 @@ class DockerCluster:
             raise
 
     async def down(self) -> None:
-        await asyncio.gather(*(control.close() for control in self._controls))
-        self._controls, self._nodes = [], ()
-        if self._made:
-            assert self._client is not None
-            await asyncio.to_thread(remove_run, self._client, self._name)
-            self._made = False
+        await asyncio.gather(*(control.close() for control in self._controls.values()))
+        self._controls, self._nodes = {}, ()
+        if self._client is not None:
+            client, self._client = self._client, None
+            await asyncio.to_thread(self._remove, client)
+
+    def _remove(self, client: docker.DockerClient) -> None:
+        with closing(client):
+            if self._made:
+                remove_run(client, self._name)
+                self._made = False
 
     def shell_command(self, node: Node) -> str:
         return f"docker exec -it {self._container(node.name)} bash"
 
     async def _up(self) -> None:
-        self._client = client = await asyncio.to_thread(connect)
-        await asyncio.to_thread(require, self._image, client)
-        network = await asyncio.to_thread(self._make_network, client)
-        client_key = await asyncio.to_thread(generate)
-        with ThreadPoolExecutor(len(self._node_names)) as threads:
-            # Leaving the block waits for the threads: a cancelled `up` must know all that it has made.
-            made = [
-                asyncio.get_running_loop().run_in_executor(
-                    threads, self._make_node, client, network, name, generate(), client_key
-                )
-                for name in self._node_names
-            ]
-            self._nodes = tuple(await asyncio.gather(*made))
-        await asyncio.gather(*(control.connect(timeout_s=_READY_S) for control in self._controls))
+        self._client = client = await _in_thread(connect)
+        await _in_thread(require, self._image, client)
+        network = await _in_thread(self._make_network, client)
+        client_key = generate()
+        made = [_in_thread(self._make_node, client, network, name, client_key) for name in self._node_names]
+        self._nodes = tuple(await _all(made))
+        await _all([self._connect(client, node) for node in self._nodes])
+
+    async def _connect(self, client: docker.DockerClient, node: Node) -> None:
+        """Until the node's daemon answers, or its container is no more."""
+        control = self._controls[node.name]
+        for last in (False,) * (_TRIES - 1) + (True,):
+            try:
+                await control.connect(timeout_s=_TRY_S)
+                return
+            except ControlError:
+                await _in_thread(self._check_runs, client, node.name)
+                if last:
+                    raise
+
+    def _check_runs(self, client: docker.DockerClient, name: str) -> None:
+        with told(f"look at the container of node {name}"):
+            facts = client.api.inspect_container(self._container(name))
+        if not facts["State"]["Running"]:
+            raise CannotRun(f"The container of node {name} ended as soon as it began: {_last_words(client, facts)}.")
 
     def _make_network(self, client: docker.DockerClient) -> str:
         """Its name. Making it first settles who owns the run's name: after this, all that carries it is ours."""
@@ -120,10 +139,9 @@ class DockerCluster:
         client: docker.DockerClient,
         network: str,
         name: str,
-        host_key: paramiko.PKey,
         client_key: paramiko.PKey,
     ) -> Node:
-        labels = self._labels | {NODE_LABEL: name}
+        labels, host_key = self._labels | {NODE_LABEL: name}, generate()
         with told(f"start the container of node {name}"):
             container = client.api.create_container(
                 self._image,
@@ -140,7 +158,7 @@ class DockerCluster:
             )
             client.api.start(container["Id"])
             facts = client.api.inspect_container(container["Id"])
-        return self._node(name, network, facts, host_key, client_key)
+        return self._node(client, facts, name, host_key, client_key)
 
     def _host_config(self, client: docker.DockerClient, labels: dict[str, str]) -> dict[str, Any]:
         """The data lives on an anonymous volume: it goes with the container, and syncing it does not go through the
@@ -156,28 +174,26 @@ class DockerCluster:
         return config
 
     def _node(
-        self, name: str, network: str, facts: dict[str, Any], host_key: paramiko.PKey, client_key: paramiko.PKey
+        self,
+        client: docker.DockerClient,
+        facts: dict[str, Any],
+        name: str,
+        host_key: paramiko.PKey,
+        client_key: paramiko.PKey,
     ) -> Node:
         ports = facts["NetworkSettings"]["Ports"]
-        address = facts["NetworkSettings"]["Networks"][network]["IPAddress"]
-        if not address or not ports.get(f"{SSH_PORT}/tcp") or not ports.get(f"{CLIENT_PORT}/tcp"):
-            raise CannotRun(f"The container of node {name} ended as soon as it began: {self._last_words(facts['Id'])}.")
+        [network] = facts["NetworkSettings"]["Networks"].values()
+        if not network["IPAddress"] or not ports:
+            raise CannotRun(f"The container of node {name} ended as soon as it began: {_last_words(client, facts)}.")
         control = SshControl(Endpoint(name, "127.0.0.1", _port(ports, SSH_PORT), host_key, client_key))
-        self._controls.append(control)
+        self._controls[name] = control
         return Node(
             name=name,
             host="127.0.0.1",
             port=_port(ports, CLIENT_PORT),
-            peer_address=f"{address}:{PEER_PORT}",
+            peer_address=f"{network['IPAddress']}:{PEER_PORT}",
             control=control,
         )
-
-    def _last_words(self, container: str) -> str:
-        assert self._client is not None
-        with suppress(docker.errors.DockerException):
-            said: bytes = self._client.api.logs(container, tail=3)
-            return said.decode(errors="replace").strip() or "it said nothing"
-        return "its log cannot be read"
 
     def _container(self, part: str) -> str:
         """Docker takes fewer letters in names than folders do."""
@@ -186,3 +202,30 @@ class DockerCluster:
 
 def _port(ports: dict[str, Any], port: int) -> int:
     return int(ports[f"{port}/tcp"][0]["HostPort"])
+
+
+def _last_words(client: docker.DockerClient, facts: dict[str, Any]) -> str:
+    with suppress(docker.errors.DockerException):
+        said: bytes = client.api.logs(facts["Id"], tail=3)
+        return said.decode(errors="replace").strip() or "it said nothing"
+    return "its log cannot be read"
+
+
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """Waits for the work's end also when cancelled: what it makes must be there to be removed."""
+    working = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        working.exception()  # nobody else will ask for it
+        raise
+
+
+async def _all(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results, or the first exception once all have ended."""
+    outcomes = await asyncio.gather(*works, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]

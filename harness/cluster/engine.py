@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -29,11 +30,24 @@ _POOL: Final = 32
 
 
 def connect() -> docker.DockerClient:
-    """A client of the engine that DOCKER_HOST names, or of this machine's. Raises CannotRun."""
+    """A client of the engine that DOCKER_HOST names, or of this machine's; to be closed. Raises CannotRun."""
     try:
+        _knock()
         return docker.from_env(version="auto", timeout=_TIMEOUT_S, max_pool_size=_POOL)
-    except docker.errors.DockerException as error:
+    except (docker.errors.DockerException, OSError) as error:
         raise CannotRun(_unreachable(error)) from error
+
+
+def _knock() -> None:
+    """Tries the engine's socket, if it is one. docker-py would lose an open socket where nobody answers."""
+    scheme, _, path = _host().partition("://")
+    if scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(path)
+
+
+def _host() -> str:
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
 @contextmanager
@@ -54,7 +68,7 @@ def reason(error: docker.errors.DockerException) -> str:
 
 
 def _unreachable(error: BaseException) -> str:
-    where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    where = _host()
     cause = _root_cause(error)
     if isinstance(cause, PermissionError):
         return f"Docker at {where} refuses this user: add the user to the group docker, or run as root."

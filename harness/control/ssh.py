@@ -41,7 +41,8 @@ still open stands still until its time is up."""
 _LOG: Final = "raftstorm.ssh"
 
 logging.getLogger(_LOG).addHandler(logging.NullHandler())
-logging.getLogger(_LOG).setLevel(logging.WARNING)
+# Each failure comes as an exception too; what is logged are tracebacks of dialling before the daemon listens.
+logging.getLogger(_LOG).setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,21 +32,21 @@ def default_tag() -> str:
 
 def ensure(progress: Progress, client: docker.DockerClient | None = None) -> str:
     """The default image's name; it is built first where it is missing. Raises CannotRun."""
-    client = client or connect()
     context = build_context()
-    if present(client, _tag(context)):
-        return _tag(context)
-    with _one_at_a_time(progress):
-        if not present(client, _tag(context)):  # another process may have built it while this one waited
-            _build(client, context, find_base(client, progress), progress)
+    with _client(client) as engine:
+        if present(engine, _tag(context)):
+            return _tag(context)
+        with _one_at_a_time(progress):
+            if not present(engine, _tag(context)):  # another process may have built it while this one waited
+                _build(engine, context, find_base(engine, progress), progress)
     return _tag(context)
 
 
 def build(progress: Progress, *, base: str | None = None) -> str:
     """Builds the default image whether it is there or not, on `base` if one is named, and returns its name. Layers
     that have not changed are not built again. Raises BadInput, CannotRun."""
-    client, context = connect(), build_context()
-    with _one_at_a_time(progress):
+    context = build_context()
+    with _client(None) as client, _one_at_a_time(progress):
         if base is not None and not present(client, base):
             raise BadInput(f"There is no image {base} here to build on: pull or import it first.")
         _build(client, context, base or find_base(client, progress), progress)
@@ -55,11 +55,22 @@ def build(progress: Progress, *, base: str | None = None) -> str:
 
 def require(tag: str, client: docker.DockerClient | None = None) -> str:
     """The same name, if there is such an image. Raises BadInput."""
-    if not present(client or connect(), tag):
-        raise BadInput(
-            f"There is no image {tag} here: leave --image out to use the project's own, or build or pull that one."
-        )
-    return tag
+    with _client(client) as engine:
+        if present(engine, tag):
+            return tag
+    raise BadInput(
+        f"There is no image {tag} here: leave --image out to use the project's own, or build or pull that one."
+    )
+
+
+@contextmanager
+def _client(given: docker.DockerClient | None) -> Iterator[docker.DockerClient]:
+    """The client that was given, or one for this once."""
+    if given is not None:
+        yield given
+    else:
+        with closing(connect()) as own:
+            yield own
 
 
 def _tag(context: BuildContext) -> str:

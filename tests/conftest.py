@@ -1,0 +1,37 @@
+"""Tests marked `docker` need an engine and the node image. Where either cannot be had they are skipped, with the reason
+that a user would be told; the image is built by the first process that wants it, while the others wait."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from harness.errors import CannotRun
+from harness.image import ensure
+
+
+@cache
+def image_or_reason() -> tuple[str | None, str]:
+    try:
+        return ensure(lambda line: None), ""
+    except CannotRun as error:
+        return None, str(error)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture: those of a module bring clusters up."""
+    if item.get_closest_marker("docker") is not None:
+        image, reason = image_or_reason()
+        if image is None:
+            pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def node_image() -> str:
+    """The node image's name. For tests marked `docker`."""
+    image, reason = image_or_reason()
+    if image is None:
+        pytest.skip(reason)
+    return image
