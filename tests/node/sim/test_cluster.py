@@ -32,22 +32,22 @@ def test_promises_hold_for_many_seeds(first: int) -> None:
         run(seed)
 
 
-@pytest.mark.parametrize(
-    ("what", "least"),
-    [
-        ("operations", 400),
-        ("retries", 200),
-        ("terms", 30),
-        ("starts", 80),
-        ("installed", 3),
-        ("tears", 3),
-        ("cut_tails", 3),
-        ("removed_segments", 50),
-    ],
-)
-def test_enough_happens_in_these_runs(what: str, least: int) -> None:
+ENOUGH = {
+    "operations": 400,
+    "retries": 200,
+    "terms": 30,
+    "starts": 80,
+    "installed": 3,
+    "tears": 3,
+    "cut_tails": 3,
+    "removed_segments": 50,
+}
+
+
+def test_enough_happens_in_these_runs() -> None:
     summaries: list[Summary] = [once(seed) for seed in range(10)]
-    assert sum(getattr(summary, what) for summary in summaries) >= least
+    happened = {what: sum(getattr(summary, what) for summary in summaries) for what in ENOUGH}
+    assert {what: count for what, count in happened.items() if count < ENOUGH[what]} == {}
 
 
 def test_a_seed_decides_everything() -> None:
@@ -57,11 +57,18 @@ def test_a_seed_decides_everything() -> None:
 # --- it can fail --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bug", ["ack-before-sync", "ignore-client-index", "read-without-confirming"])
-def test_a_deliberate_bug_is_found(bug: str) -> None:
+@pytest.mark.parametrize(
+    ("bug", "first", "finding"),
+    [
+        ("ack-before-sync", 0, "election safety|leader append-only|leader completeness|state machine safety"),
+        ("ignore-client-index", 0, "at least index .* was due"),
+        ("read-without-confirming", 18, "at least index .* was due"),
+    ],
+)
+def test_a_deliberate_bug_is_found(bug: str, first: int, finding: str) -> None:
     assert bug in BUGS
-    with pytest.raises(Violation):
-        run_until_found(lambda seed: run(seed, bug=bug))
+    with pytest.raises(Violation, match=finding):
+        run_until_found(lambda seed: run(seed, bug=bug), first)
 
 
 def test_a_storage_that_forgets_votes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +82,7 @@ def test_a_storage_that_forgets_votes_is_found(monkeypatch: pytest.MonkeyPatch) 
         run_until_found(run)
 
 
-def run_until_found(attempt: Callable[[int], object], seeds: int = 80) -> None:
-    for seed in range(seeds):
+def run_until_found(attempt: Callable[[int], object], first: int = 0) -> None:
+    """`first`: where to begin looking, since some bugs show in few runs."""
+    for seed in range(first, first + 80):
         attempt(seed)
