@@ -4,10 +4,15 @@ A quiet beginning, so that there is something to lose; then each kind of fault o
 different kinds overlap; and everything ended before the quiet end. Variants are dealt from decks, so that a run gets
 its share of each. What a fault hits is decided when it begins, because who leads is not known before.
 
-**Coincidences.** Some bugs need two faults within a fraction of a second: a lease on the wall clock is only wrong when
-the clock jumps back while the leader is cut off and has not noticed yet (after an election timeout it has). Tracks that
-know nothing of each other hit such a moment about once in a hundred faults. So most of the partitions that isolate the
-leader pull the nearest clock fault to just after themselves, and turn it into one that turns back the leader's clock.
+**Coincidences.** Some bugs need two faults within a fraction of a second, and tracks that know nothing of each other
+meet such a moment about once in a hundred faults. So most of the partitions that isolate the leader pull the nearest
+fault of another kind to just after themselves, and make a companion of it:
+
+- A clock fault turns back the leader's clock. A lease on the wall clock is only wrong between being cut off and
+  noticing it, an election timeout later.
+- A pause stops the leader while the others elect a new one, and ends before the partition does. The old leader wakes
+  up not knowing that time has passed, and nobody can tell it: for a moment it may still answer.
+
 The number of faults stays as it was.
 """
 
@@ -35,9 +40,9 @@ with what can go wrong; brief variants are shorter still."""
 LONG_SHARE: Final = 0.2
 
 CUT: Final = ("partition", "isolate-leader")
-TURN_BACK: Final = ("clock", ("jump-back-leader", "strobe-leader"))
-COINCIDENCE_SHARE: Final = 0.75
-COINCIDENCE_LAG_S: Final = (0.02, 0.3)
+COINCIDENCE_SHARE: Final = 0.85
+LAG_S: Final = (0.02, 0.3)
+"""From the partition to its companion."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,25 @@ class Slot:
     end_s: float
     kind: str
     variant: str
+
+
+@dataclass(frozen=True)
+class Companion:
+    """What goes with a partition that isolates the leader."""
+
+    kind: str
+    variants: tuple[str, ...]
+    lasts_s: tuple[float, float] | None = None
+    """None: as long as it would have lasted anyway."""
+    outlasted_s: tuple[float, float] | None = None
+    """How much longer than it the partition lasts, at least. None: the partition ends when it would have."""
+
+
+COMPANIONS: Final = (
+    Companion("clock", ("jump-back-leader", "strobe-leader")),
+    # Longer than an election; and then longer than it takes a leader to notice that it hears nobody.
+    Companion("pause", ("leader",), lasts_s=(1.3, 2.2), outlasted_s=(0.8, 1.6)),
+)
 
 
 @dataclass(frozen=True)
@@ -120,19 +144,19 @@ def _duration(rng: Random, brief: bool) -> float:
 
 
 def _coincide(rng: Random, tracks: Mapping[str, list[Slot]], open_s: Window) -> dict[str, list[Slot]]:
-    """The tracks, with clock faults pulled to partitions that isolate the leader."""
-    moved = {name: list(track) for name, track in tracks.items()}
-    clock, variants = TURN_BACK
-    left = list(moved.get(clock, []))
-    pulled: list[Slot] = []
-    for cut in moved.get(CUT[0], []):
-        if cut.variant != CUT[1] or not left or rng.random() >= COINCIDENCE_SHARE:
-            continue
-        slot = left.pop(_nearest(left, cut.begin_s))
-        pulled.append(_pull(slot, cut.begin_s + rng.uniform(*COINCIDENCE_LAG_S), rng.choice(variants), open_s))
-    if clock in moved:
-        moved[clock] = sorted([*left, *pulled], key=_slot_order)
-    return moved
+    """The tracks, with companions pulled to partitions that isolate the leader."""
+    left = {companion.kind: list(tracks.get(companion.kind, ())) for companion in COMPANIONS}
+    done: dict[str, list[Slot]] = {name: [] if name in left else list(track) for name, track in tracks.items()}
+    for number, cut in enumerate(done.get(CUT[0], ())):
+        offered = [companion for companion in COMPANIONS if left[companion.kind]]
+        if cut.variant == CUT[1] and offered and rng.random() < COINCIDENCE_SHARE:
+            companion = rng.choice(offered)
+            slots = left[companion.kind]
+            slot = slots.pop(_nearest(slots, cut.begin_s))
+            pulled, outlasting = _pull(rng, companion, slot, cut, open_s)
+            done[companion.kind].append(pulled)
+            done[CUT[0]][number] = outlasting
+    return {name: track + left.get(name, []) for name, track in done.items()}
 
 
 def _nearest(slots: Sequence[Slot], at_s: float) -> int:
@@ -142,7 +166,11 @@ def _nearest(slots: Sequence[Slot], at_s: float) -> int:
     return min(around, key=lambda index: abs(slots[index].begin_s - at_s))
 
 
-def _pull(slot: Slot, begin_s: float, variant: str, open_s: Window) -> Slot:
-    begin_s = min(begin_s, open_s.end_s)
-    end_s = min(begin_s + slot.end_s - slot.begin_s, open_s.end_s)
-    return replace(slot, begin_s=begin_s, end_s=end_s, variant=variant)
+def _pull(rng: Random, companion: Companion, slot: Slot, cut: Slot, open_s: Window) -> tuple[Slot, Slot]:
+    """The slot as the cut's companion, and the cut, which may have to last longer."""
+    begin_s = min(cut.begin_s + rng.uniform(*LAG_S), open_s.end_s)
+    lasts_s = rng.uniform(*companion.lasts_s) if companion.lasts_s else slot.end_s - slot.begin_s
+    end_s = min(begin_s + lasts_s, open_s.end_s)
+    until_s = end_s + rng.uniform(*companion.outlasted_s) if companion.outlasted_s else cut.end_s
+    pulled = replace(slot, begin_s=begin_s, end_s=end_s, variant=rng.choice(companion.variants))
+    return pulled, replace(cut, end_s=min(max(cut.end_s, until_s), open_s.end_s))

@@ -15,7 +15,7 @@ from harness.nemesis.commands import Begin, End, check_command, load_kinds
 from harness.nemesis.fault import FaultKind
 from harness.nemesis.partition import FAULT as PARTITION
 from harness.nemesis.process import KILL, PAUSE
-from harness.nemesis.schedule import Timed, draw_schedule, window
+from harness.nemesis.schedule import LAG_S, Timed, draw_schedule, window
 
 ALL: dict[str, FaultKind] = {kind.name: kind for kind in (PARTITION, KILL, PAUSE, CLOCK)}
 SEEDS = range(40)
@@ -61,15 +61,36 @@ def test_three_minutes_have_what_the_known_bugs_need(seed: int) -> None:
     assert counts["partition", "isolate-leader"] >= 9
     assert counts["kill", "all"] >= 4
     assert counts["kill", "leader"] >= 6
-    assert turned_back_while_cut_off(schedule) >= 3
+    assert accompanied(schedule, "jump-back-leader", "strobe-leader") >= 1
+    assert accompanied(schedule, "leader") >= 1
+    assert accompanied(schedule, "jump-back-leader", "strobe-leader", "leader") >= 6
 
 
-def turned_back_while_cut_off(schedule: list[Timed]) -> int:
-    """How often the leader's clock begins to go back within 0.3 s after it was isolated."""
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_clocks_alone_most_isolated_leaders_are_turned_back(seed: int) -> None:
+    kinds = {name: ALL[name] for name in ("partition", "clock")}
+    schedule = draw_schedule(Random(seed), kinds, time_limit_s=180)
+    assert accompanied(schedule, "jump-back-leader", "strobe-leader") >= 6
+
+
+def accompanied(schedule: list[Timed], *variants: str) -> int:
+    """How many partitions that isolate the leader are followed by one of these within 0.3 s."""
     begun = begins(schedule).values()
     cuts = [at_s for at_s, command in begun if command.variant == "isolate-leader"]
-    turns = [at_s for at_s, command in begun if command.variant in ("jump-back-leader", "strobe-leader")]
-    return sum(any(0 < turn - cut <= 0.3 for turn in turns) for cut in cuts)
+    others = [at_s for at_s, command in begun if command.variant in variants and command.kind in ("clock", "pause")]
+    return sum(any(0 < other - cut <= 0.3 for other in others) for cut in cuts)
+
+
+def test_an_isolated_leader_that_is_paused_wakes_up_isolated() -> None:
+    for seed in SEEDS:
+        schedule = draw_schedule(Random(seed), {name: ALL[name] for name in ("partition", "pause")}, time_limit_s=180)
+        begun, ended = begins(schedule), ends(schedule)
+        for fault, (at_s, command) in begun.items():
+            if command.variant != "isolate-leader" or at_s > 170:
+                continue
+            for other, (pause_s, pause) in begun.items():
+                if pause.variant == "leader" and LAG_S[0] <= pause_s - at_s <= 0.1:
+                    assert ended[fault] > ended[other] > pause_s + 1
 
 
 def test_faults_of_different_kinds_overlap() -> None:
