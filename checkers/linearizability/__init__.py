@@ -5,9 +5,9 @@ linearizable exactly if each key's part is, so keys are checked one by one. Read
 
 1. actions.py   what an outcome says about a register
 2. zones.py     the fast algorithm and its proof; clusters.py its first half
-3. frontier.py  the general search; open_actions.py its bookkeeping
+3. frontier.py  the general search; open_actions.py and needed.py its bookkeeping
 4. register.py  which of the two decides
-5. shrink.py    from a contradiction to a minimal one; explain.py from there to words
+5. earliest.py  the first contradiction; shrink.py a minimal one; explain.py, words.py from there to words
 6. checker.py   all keys; validate.py checks the algorithms' own witnesses in tests
 """
 

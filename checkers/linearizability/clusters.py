@@ -53,14 +53,13 @@ class Clusters:
             if cluster.writer is None or cluster.writer.kind != CAS:
                 yield list(self._chain(cluster))
 
-    def cycles(self, chains: Sequence[Sequence[Cluster]]) -> Iterator[Contradiction]:
+    def cycle(self, chains: Sequence[Sequence[Cluster]]) -> Contradiction | None:
         """Compare-and-sets that follow each other in a circle: what no chain reaches."""
         reached = {id(cluster) for chain in chains for cluster in chain}
-        for start in self._of.values():
-            if id(start) not in reached and start.writer is not None:
-                cycle = list(self._chain(start))
-                reached.update(map(id, cycle))
-                yield Contradiction([action for cluster in cycle for action in cluster.members()[:2]])
+        start = next((cluster for cluster in self._of.values() if id(cluster) not in reached), None)
+        if start is None:
+            return None
+        return Contradiction([action for cluster in self._chain(start) for action in cluster.members()[:2]])
 
     def proof(self, cluster: Cluster) -> Iterator[Action]:
         """Actions which show that the cluster's writer happened."""

@@ -27,11 +27,13 @@ failed: a valid history is nearly always found valid at the first try. A failure
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from checkers.checker import Budget
 from checkers.linearizability.actions import APPEND, CAS, IMPOSSIBLE, READ, WRITE, Action, Value, without_unseen
+from checkers.linearizability.earliest import beginning
 from checkers.linearizability.needed import NOBODY_CARES, Needed, append
 from checkers.linearizability.open_actions import Open
 from checkers.linearizability.outcome import Contradiction, Linearizable, Outcome
@@ -63,7 +65,7 @@ hidden or not have happened, so a WRITE now would be a waste."""
 
 
 def search(actions: Sequence[Action], initial: Value, budget: Budget) -> Outcome:
-    """Raises OutOfTime when the budget is used up."""
+    """Raises OutOfTime when the budget is used up. A contradiction is the shortest beginning that nothing explains."""
     relevant = without_unseen(actions)
     for width in WIDTHS:
         run = _Run(relevant, initial, width, budget)
@@ -71,7 +73,7 @@ def search(actions: Sequence[Action], initial: Value, budget: Budget) -> Outcome
         if blocked is None:
             return Linearizable(unfold(run.best_path()))
         if not run.cut:
-            return Contradiction([each for each in relevant if each.invoked <= blocked.returned])
+            return Contradiction(beginning(relevant, blocked.returned))
     raise AssertionError("the last width cuts nothing")
 
 
@@ -135,30 +137,31 @@ class _Run:
         self._frontier = self._narrow(list(after.values()))
 
     def _explore(self, todo: list[Node], goal: Action) -> Iterator[Configuration]:
-        """All configurations in which `goal` has just been linearized."""
+        """All configurations in which `goal` has just been linearized, but for those that spent more than others.
+
+        Shortest ways first: a detour over unknown actions is then known to be one."""
         if goal.kind == IMPOSSIBLE:
             return
         goal_bit = self._open.slot[goal.invoked]
-        seen: set[tuple[Value, int, int, int, bool]] = set()
-        while todo:
+        seen: dict[tuple[Value, int, int, bool], list[int]] = {}
+        queue = deque(todo)
+        while queue:
             self._count()
-            node = todo.pop()
+            node = queue.popleft()
             for action in self._steps_from(node, goal):
                 there, unseen = self._step(node[0], action)
                 if there.done & goal_bit:
                     yield there
-                    continue
-                if action.kind == APPEND and there.state == NOBODY_CARES:
-                    continue
-                key = (there.state, there.done, there.free, there.spent, unseen)
-                if key not in seen:
-                    seen.add(key)
-                    todo.append((there, unseen))
+                elif action.kind != APPEND or there.state != NOBODY_CARES:
+                    cheaper = seen.setdefault((there.state, there.done, there.free, unseen), [])
+                    if not any(not spent & ~there.spent for spent in cheaper):
+                        cheaper.append(there.spent)
+                        queue.append((there, unseen))
 
     def _count(self) -> None:
-        self._steps += 1
         if self._steps % STEPS_BETWEEN_LOOKS == 0:
             self._budget.spend()
+        self._steps += 1
 
     def _steps_from(self, node: Node, goal: Action) -> Iterator[Action]:
         """`goal` if it can happen now, and what is worth doing before it: one of each set of twins."""

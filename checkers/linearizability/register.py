@@ -12,6 +12,7 @@ from checkers.history import Operation
 from checkers.linearizability import frontier, zones
 from checkers.linearizability.actions import Action, Value, actions
 from checkers.linearizability.clusters import Ambiguous
+from checkers.linearizability.earliest import first
 from checkers.linearizability.explain import explain
 from checkers.linearizability.outcome import Linearizable, Outcome
 from checkers.linearizability.shrink import shrink
@@ -49,6 +50,8 @@ def check_register(
     if isinstance(outcome, Linearizable):
         witness = [each.invoked for each in outcome.witness]
         return RegisterResult(Verdict.VALID, algorithm, why, len(found), witness=witness)
+    if algorithm == ZONES:
+        outcome = first(found, outcome, lambda some: zones.decide(some, start), budget)
     shrunk = shrink(found, outcome.actions, lambda some: _is_contradiction(some, start, budget))
     return RegisterResult(
         Verdict.INVALID, algorithm, why, len(found), anomalies=[explain(shrunk, operations, found, initial)]

@@ -51,16 +51,21 @@ def with_context(everything: Sequence[Action], core: Sequence[Action]) -> list[A
 
 
 def shrink(everything: Sequence[Action], core: Sequence[Action], is_contradiction: IsContradiction) -> Shrunk:
-    """A minimal part of `core`, which must be a contradiction among `everything`, that still is one."""
+    """A minimal part of `core`, which must be a contradiction among `everything`, that still is one.
+
+    The core may hold actions of a history's beginning, unknown where they are certain in `everything`. What is left
+    of them is shrunk again as they are there, since with their returns less may do."""
     search = _Shrinking(everything, core, is_contradiction)
-    size = len(search.core)
-    while size > 1:
-        size = (size + 1) // 2
-        search.drop_pieces(size)
-        size = min(size, len(search.core))
-    kept = {action.invoked for action in search.core}
-    context = [action for action in search.all if action.invoked not in kept]
-    return Shrunk(search.core, context, search.sure)
+    search.run()
+    left = {action.invoked for action in search.core}
+    whole = [action for action in everything if action.invoked in left]
+    if whole != search.core:
+        again = _Shrinking(everything, whole, is_contradiction)
+        again.run()
+        again.sure &= search.sure
+        search = again
+    left = {action.invoked for action in search.core}
+    return Shrunk(search.core, [action for action in search.all if action.invoked not in left], search.sure)
 
 
 class _Shrinking:
@@ -70,7 +75,13 @@ class _Shrinking:
         self.sure = True
         self._is_contradiction = is_contradiction
 
-    def drop_pieces(self, size: int) -> None:
+    def run(self) -> None:
+        size = len(self.core)
+        while size > 1:
+            size = min((size + 1) // 2, len(self.core))
+            self._drop_pieces(size)
+
+    def _drop_pieces(self, size: int) -> None:
         """Tries to do without each piece of this size, oldest first."""
         at = 0
         while at < len(self.core) and len(self.core) > 1:

@@ -39,7 +39,6 @@ been settled. Why it is right, step by step:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Final
 
 from checkers.linearizability.actions import Action, Value
@@ -48,33 +47,20 @@ from checkers.linearizability.outcome import Contradiction, Linearizable, Outcom
 
 BEFORE_ALL: Final = -1
 """The event index at which the initial value was written."""
-MOST_COMPARED: Final = 16
-"""Of conflicts between blocks: one wrong block can conflict with every other one."""
 
 
 def decide(actions: Sequence[Action], initial: Value) -> Outcome:
     """Raises Ambiguous if a value that was seen may have more than one writer."""
     clusters = Clusters(actions, initial)
     if clusters.contradictions:
-        return _earliest(clusters.contradictions)
+        return clusters.contradictions[0]
     chains = list(clusters.chains())
-    wrong = [*clusters.cycles(chains), *(each for chain in chains if (each := _inside(chain)))]
-    if wrong:
-        return _earliest(wrong)
+    wrong = next((each for chain in chains if (each := _inside(chain))), None) or clusters.cycle(chains)
+    if wrong is not None:
+        return wrong
     blocks = sorted(map(Block, chains), key=lambda block: block.place)
-    wrong = list(islice(_between(blocks, clusters), MOST_COMPARED))
-    if wrong:
-        return _earliest(wrong)
-    return Linearizable([action for block in blocks for action in block.in_order()])
-
-
-def _earliest(contradictions: Sequence[Contradiction]) -> Contradiction:
-    """The one that was complete first: what came after it may be its consequence."""
-    return min(contradictions, key=lambda each: (max(map(_known_at, each.actions)), len(each.actions)))
-
-
-def _known_at(action: Action) -> int:
-    return action.returned if action.certain else action.invoked
+    wrong = _between(blocks, clusters)
+    return wrong or Linearizable([action for block in blocks for action in block.in_order()])
 
 
 class Block:
@@ -131,14 +117,15 @@ def _inside(chain: Sequence[Cluster]) -> Contradiction | None:
     return None
 
 
-def _between(blocks: Sequence[Block], clusters: Clusters) -> Iterator[Contradiction]:
-    """Step 5: pairs of blocks of which each must come before the other."""
+def _between(blocks: Sequence[Block], clusters: Clusters) -> Contradiction | None:
+    """Step 5: two blocks of which each must come before the other."""
     latest: Block | None = None
     for block in blocks:
         if latest is not None and block.f < latest.s:
-            yield Contradiction(_once([*latest.witnesses(clusters), *block.witnesses(clusters)]))
+            return Contradiction(_once([*latest.witnesses(clusters), *block.witnesses(clusters)]))
         if latest is None or block.s > latest.s:
             latest = block
+    return None
 
 
 def _once(actions: Sequence[Action]) -> list[Action]:

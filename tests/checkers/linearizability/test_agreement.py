@@ -1,0 +1,130 @@
+"""The fast algorithm, the general search and every order tried agree; witnesses hold; contradictions are minimal."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checkers.checker import Budget
+from checkers.events import EventType
+from checkers.history import PENDING, Operation
+from checkers.linearizability import check_register, frontier, zones
+from checkers.linearizability.actions import Action, Value, actions
+from checkers.linearizability.clusters import Ambiguous
+from checkers.linearizability.outcome import Linearizable, Outcome
+from checkers.linearizability.shrink import with_context
+from checkers.linearizability.validate import flaw
+from checkers.verdict import Verdict
+from tests.checkers.linearizability.brute_force import linearizable
+from tests.checkers.linearizability.histories import Shape, Simulation
+
+SHAPES = {
+    "distinct": Shape(),
+    "distinct, wrong": Shape(wrong=0.25),
+    "repeating": Shape(distinct=False),
+    "repeating, wrong": Shape(distinct=False, wrong=0.2),
+    "longer, wrong": Shape(most_operations=14, most_processes=6, distinct=False, wrong=0.1),
+    "longer, distinct, wrong": Shape(most_operations=14, most_processes=6, wrong=0.1),
+    "appends": Shape(appends=True, most_operations=8),
+    "appends, wrong": Shape(appends=True, most_operations=8, wrong=0.15),
+}
+shapes = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+randoms = st.randoms(use_true_random=False)
+
+
+@shapes
+@given(rng=randoms)
+@settings(max_examples=60, deadline=None)
+def test_all_agree(shape: Shape, rng: random.Random) -> None:
+    compare(rng, shape)
+
+
+@pytest.mark.slow
+@shapes
+def test_all_agree_at_length(shape: Shape) -> None:
+    for seed in range(30_000):
+        try:
+            compare(random.Random(seed), shape)
+        except AssertionError as error:
+            raise AssertionError(f"with seed {seed} of {shape}") from error
+
+
+def compare(rng: random.Random, shape: Shape) -> None:
+    operations = Simulation(rng, shape).run().operations
+    found, initial = actions(operations), shape.initial
+    truth = linearizable(found, initial)
+    assert truth or shape.wrong
+    agrees(frontier.search(found, initial, Budget()), truth, operations, initial)
+    try:
+        agrees(zones.decide(found, initial), truth, operations, initial)
+    except Ambiguous:
+        assert shape.appends or not shape.distinct or has_repeated_values(found, initial)
+    if not truth:
+        is_minimal(operations, found, initial)
+
+
+def agrees(outcome: Outcome, truth: bool, operations: Sequence[Operation], initial: Any) -> None:
+    assert isinstance(outcome, Linearizable) == truth
+    if isinstance(outcome, Linearizable):
+        assert flaw(operations, [action.invoked for action in outcome.witness], initial) is None
+
+
+def has_repeated_values(found: Sequence[Action], initial: Value) -> bool:
+    written = [initial, *(action.value for action in found if action.kind != 0)]
+    return len(set(written)) < len(written)
+
+
+def is_minimal(operations: Sequence[Operation], found: Sequence[Action], initial: Any) -> None:
+    (anomaly,) = check_register(operations, initial).anomalies
+    core = [action for action in found if action.invoked in anomaly.operations]
+    assert len(core) == len(anomaly.operations) > 0
+    assert anomaly.text
+    assert not linearizable(with_context(found, core), initial)
+    for needless in core:
+        rest = [action for action in core if action is not needless]
+        assert linearizable(with_context(found, rest), initial), f"{needless} is not needed"
+
+
+@shapes
+@given(rng=randoms)
+@settings(max_examples=40, deadline=None)
+def test_what_cannot_change_the_verdict(shape: Shape, rng: random.Random) -> None:
+    """Later completions, unknown outcomes and fewer reads only ever allow more; names of values mean nothing."""
+    operations = Simulation(rng, shape).run().operations
+    valid = check_register(operations, shape.initial).verdict is Verdict.VALID
+    if not shape.appends:
+        renamed = check_register([_renamed(op) for op in operations], ["v", shape.initial])
+        assert (renamed.verdict is Verdict.VALID) == valid
+    if valid and operations:
+        victim = rng.randrange(len(operations))
+        weaker = [w for at, op in enumerate(operations) for w in ((op,) if at != victim else _weaker(op, rng))]
+        assert check_register(weaker, shape.initial).verdict is Verdict.VALID
+
+
+def _renamed(op: Operation) -> Operation:
+    """Every value v becomes ["v", v]."""
+
+    def new(value: Any) -> Any:
+        return ["v", value]
+
+    value = [new(each) for each in op.value] if op.f == "cas" else new(op.value)
+    completion = op.completion
+    if completion is not None and completion.actual is not msgspec.UNSET:
+        completion = msgspec.structs.replace(completion, actual=new(completion.actual))
+    return msgspec.structs.replace(op, value=value, completion=completion)
+
+
+def _weaker(op: Operation, rng: random.Random) -> Sequence[Operation]:
+    if op.outcome is not EventType.OK:
+        return (op,)
+    if op.f in ("read", "get"):
+        return ()
+    unknown = msgspec.structs.replace(op, outcome=EventType.INFO, returned=PENDING)
+    later = msgspec.structs.replace(op, returned=op.returned + 10_000)
+    return (rng.choice((unknown, later)),)
