@@ -62,9 +62,9 @@ def told(doing: str) -> Iterator[None]:
 
 
 def reason(error: docker.errors.DockerException) -> str:
-    """The engine's own words, without the dressing."""
+    """The engine's own words in one line, without the dressing."""
     explanation = error.explanation if isinstance(error, docker.errors.APIError) else None
-    return str(explanation or error).strip().rstrip(".")
+    return " ".join(str(explanation or error).split()).rstrip(".")
 
 
 def _unreachable(error: BaseException) -> str:

@@ -33,7 +33,7 @@ THREADS: Final = 8
 """Commands at once on one node; more wait in line."""
 DIAL_TIMEOUT_S: Final = 10.0
 FILE_TIMEOUT_S: Final = 120.0
-_AGAIN_S: Final = 0.02
+_AGAIN_S: Final = 0.04
 _CHUNK_BYTES: Final = 1 << 18
 _WINDOW_BYTES: Final = 1 << 24
 """How much of a command's output may be on its way. A command that says more than this on stderr while its stdout is

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -101,11 +102,10 @@ def _apt(arguments: Sequence[str], folder: Path, progress: Progress) -> None:
 
 
 def _run(command: Sequence[str], environment: dict[str, str], progress: Progress, cwd: Path | None = None) -> None:
-    """Runs a program, its output handed on by lines. Raises CannotRun with the last of them."""
+    """Runs a program, its output handed on by lines. Raises CannotRun with the last of them, and what `progress`
+    raises: then the program and all that it has started are killed."""
     lines: list[str] = []
-    with subprocess.Popen(
-        command, env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as process:
+    with _own_group(command, environment, cwd) as process:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.strip())
@@ -113,6 +113,29 @@ def _run(command: Sequence[str], environment: dict[str, str], progress: Progress
     if process.returncode != 0:
         said = " / ".join(line for line in lines[-_LAST_LINES:] if line) or "it said nothing"
         raise CannotRun(f"Bootstrapping the base image failed: `{command[0]}` ended with {process.returncode}: {said}.")
+
+
+@contextmanager
+def _own_group(
+    command: Sequence[str], environment: dict[str, str], cwd: Path | None
+) -> Iterator[subprocess.Popen[str]]:
+    """debootstrap is a script that starts many programs: they form a group, so that none outlives an interruption."""
+    with subprocess.Popen(
+        command,
+        env=environment,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def _unmount(root: Path) -> None:

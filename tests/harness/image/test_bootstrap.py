@@ -98,3 +98,19 @@ def test_names_the_programs_that_are_missing(log: Path, tmp_path: Path) -> None:
         (tmp_path / "tools" / name).unlink()
     with pytest.raises(CannotRun, match="needs wget, apt-get, which this machine lacks"):
         check_machine()
+
+
+def test_interrupted_it_leaves_no_process(log: Path, tmp_path: Path) -> None:
+    """debootstrap and what it has started end with the interruption, which would otherwise wait for them."""
+    (tmp_path / "tools" / "debootstrap.sh").write_text("/bin/sleep 600 & echo $!; wait\n")
+    said: list[str] = []
+
+    def progress(line: str) -> None:
+        said.append(line)
+        if line.isdecimal():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), bootstrapped(progress):
+        pass
+    state = Path(f"/proc/{said[-1]}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
