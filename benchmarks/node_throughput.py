@@ -1,11 +1,12 @@
 """Throughput of five nodes beside that of a bare server, in one run: the ratio is what counts.
 
-    python -m benchmarks.node_throughput [--seconds 4] [--clients 50] [--profile FOLDER]
+    python -m benchmarks.node_throughput [--docker] [--seconds 4] [--clients 50] [--profile FOLDER]
 
 Five node processes on loopback, each with its data folder, fsync on; 50 clients spread over all nodes, half
 linearizable reads, half writes. Beside it `benchmarks.bare_server` with four relays under the same load. The two are measured in
 turns, since the machine may have other work. Target: half of the bare server, and 1,500 acknowledged operations a
-second on two cores.
+second on two cores. With --docker the nodes live in containers, as in a run; the bare server stays on loopback, which
+spares it the published port.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
+from uuid import uuid4
 
 from benchmarks.load import Address, Load, Measured, measure
+from harness.cluster.docker import DockerCluster
+from harness.image import ensure
+from harness.systems.raft import SYSTEM
 from node_image.raftctl import NoAnswer, Unreachable, ask
 
 ELECTION_DEADLINE_S = 15.0
@@ -98,6 +103,24 @@ def measure_nodes(load: Load, nodes: int, profile: Path | None) -> Measured:
             return asyncio.run(measure(addresses, load))
 
 
+def measure_docker(load: Load, nodes: int) -> Measured:
+    return asyncio.run(_measure_docker(load, nodes))
+
+
+async def _measure_docker(load: Load, nodes: int) -> Measured:
+    image = ensure(lambda line: None)
+    cluster = DockerCluster(f"benchmark-{uuid4().hex[:8]}", [f"n{n}" for n in range(1, nodes + 1)], image=image)
+    try:
+        await cluster.up()
+        await SYSTEM.install(cluster.nodes, {})
+        await asyncio.gather(*(SYSTEM.start(node) for node in cluster.nodes))
+        addresses = [(node.host, node.port) for node in cluster.nodes]
+        await asyncio.to_thread(wait_for_leader, addresses)
+        return await measure(addresses, load)
+    finally:
+        await cluster.down()
+
+
 def _profiled(profile: Path | None, node: str) -> list[str]:
     return [] if profile is None else ["-m", "cProfile", "-o", str(profile / f"{node}.profile")]
 
@@ -125,13 +148,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--read-mode", default="linearizable")
+    parser.add_argument("--docker", action="store_true", help="nodes in containers")
     parser.add_argument("--profile", type=Path, help="nodes' cProfile results go to this folder")
     options = parser.parse_args()
     load = Load(options.clients, seconds=options.seconds, read_mode=options.read_mode)
     ratios = []
     for _ in range(options.rounds):
         bare = measure_bare(load, options.nodes)
-        raft = measure_nodes(load, options.nodes, options.profile)
+        if options.docker:
+            raft = measure_docker(load, options.nodes)
+        else:
+            raft = measure_nodes(load, options.nodes, options.profile)
         ratios.append(raft.rate / bare.rate)
         print(f"{_line('bare', bare)} | {_line('raft', raft)} | ratio {ratios[-1]:.2f}", flush=True)
     print(f"ratio (median of {len(ratios)}): {median(ratios):.2f}")
