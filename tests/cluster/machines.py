@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -67,7 +66,7 @@ class Machine:
         if command.startswith("python3") and "time_ns" in command:
             return str(EPOCH_NS)
         if command.startswith("python3"):
-            return self.site.probed(self, shlex.split(command))
+            return self.site.probed(self, shlex.split(command)[6:])
         if command.startswith("echo"):
             self.offset_file = shlex.split(command)[1]
             return ""
@@ -133,8 +132,8 @@ class Site:
         return self.machines[name]
 
     def probed(self, source: Machine, words: Sequence[str]) -> str:
-        addresses: Mapping[str, tuple[str, int]] = json.loads(words[-2])
-        return json.dumps({name: self._dialled(source, self[name]) for name in addresses})
+        names = [word.split(",")[0] for word in words if word.count(",") == 2]
+        return "".join(f"{name} {self._dialled(source, self[name])}\n" for name in names)
 
     def _dialled(self, source: Machine, target: Machine) -> str:
         if not (target.hears(source) and source.hears(target)):
