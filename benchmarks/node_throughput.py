@@ -3,8 +3,8 @@
     python -m benchmarks.node_throughput [--docker] [--seconds 4] [--clients 50] [--profile FOLDER]
 
 Five node processes on loopback, each with its data folder, fsync on; 50 clients spread over all nodes, half
-linearizable reads, half writes. Beside it `benchmarks.bare_server` with four relays under the same load. The two are measured in
-turns, since the machine may have other work. Target: half of the bare server, and 1,500 acknowledged operations a
+linearizable reads, half writes. Beside it `benchmarks.bare_server` with four relays under the same load. The two are
+measured in turns, since the machine may have other work. Target: half of the bare server, and 1,500 acknowledged operations a
 second on two cores. With --docker the nodes live in containers, as in a run; the bare server stays on loopback, which
 spares it the published port.
 """
