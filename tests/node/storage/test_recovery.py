@@ -73,11 +73,12 @@ class Log:
         self.files[SNAPSHOT_FILE] = encode_snapshot(snapshot)
         self.removed.clear()
         self.durable[SNAPSHOT_FILE] = len(self.files[SNAPSHOT_FILE])
-        self.state = State(HardState(max(self.state.hard_state.term, snapshot.term)), snapshot, rest)
-        if self.steps[-1].hard_state.term >= snapshot.term:
-            self.state = State(self.steps[-1].hard_state, snapshot, rest)
+        hard_state = self.state.hard_state
+        if hard_state.term < snapshot.term:
+            hard_state = HardState(snapshot.term)
+            self.storage.append(hard_state, ())
+        self.state = State(hard_state, snapshot, rest)
         self.steps = [self.state]
-        self.storage.append(self.state.hard_state, ())
         self.storage.mark_snapshot(snapshot.index, snapshot.term)
 
     def _step(self, state: State) -> None:
@@ -113,8 +114,9 @@ def entries(first: int, *terms: int, data: bytes = b"x") -> tuple[Entry, ...]:
 
 payloads = st.one_of(
     st.binary(max_size=40),
-    st.integers(1, 2500).map(bytes),
-    st.integers(1, 1500).map(lambda size: b"\xa7\x5c\x01" + b"\xff" * size),
+    st.sampled_from([600, 1300]).map(lambda size: b"z" * size),
+    st.sampled_from([600, 1300]).map(bytes),
+    st.sampled_from([20, 600]).map(lambda size: b"\xa7\x5c\x01" + b"\xff" * size),
 )
 
 
@@ -130,7 +132,7 @@ def append_some(log: Log, data: st.DataObject) -> None:
 
 def flush_some(log: Log, data: st.DataObject) -> None:
     log.flush()
-    if data.draw(st.integers(0, 3), label="sync?"):
+    if data.draw(st.booleans(), label="sync"):
         log.sync()
 
 
@@ -140,9 +142,14 @@ def snapshot_some(log: Log, data: st.DataObject) -> None:
 
 
 def install_some(log: Log, data: st.DataObject) -> None:
-    last = log.state.entries[-1].index if log.state.entries else (log.state.snapshot.index if log.state.snapshot else 0)
-    index = last + data.draw(st.integers(1, 9), label="ahead")
-    log.install(Snapshot(index, log.state.hard_state.term + data.draw(st.integers(0, 2)), VOTERS, b"far"))
+    floor = log.state.snapshot.index if log.state.snapshot else 0
+    index = data.draw(st.integers(floor + 1, next_index(log) + 5), label="index")
+    held = [entry for entry in log.state.entries if entry.index >= index]
+    term = log.state.hard_state.term + data.draw(st.integers(0, 2), label="term ahead")
+    if held and held[0].index == index and data.draw(st.booleans(), label="of this log"):
+        term = held[0].term
+    void = not held or held[0].index != index or held[0].term != term
+    log.install(Snapshot(index, term, VOTERS, b"far"), () if void else tuple(held[1:]))
 
 
 def crash_some(log: Log, data: st.DataObject) -> None:
@@ -152,7 +159,7 @@ def crash_some(log: Log, data: st.DataObject) -> None:
     kept = bytearray(whole[: data.draw(st.integers(durable, len(whole)), label="kept")])
     for sector in range(durable // SECTOR_BYTES, len(kept) // SECTOR_BYTES + 1):
         begin, end = max(durable, sector * SECTOR_BYTES), min(len(kept), (sector + 1) * SECTOR_BYTES)
-        if begin < end and data.draw(st.integers(0, 4), label="lose") == 0:
+        if begin < end and data.draw(st.booleans(), label="lose"):
             kept[begin:end] = bytes(end - begin)
     log.files[file] = bytes(kept)
     if not kept and data.draw(st.booleans(), label="gone"):
@@ -165,15 +172,18 @@ def crash_some(log: Log, data: st.DataObject) -> None:
 
 
 ACTIONS: list[Callable[[Log, st.DataObject], None]] = [
-    append_some, append_some, append_some, flush_some, flush_some, snapshot_some, install_some, crash_some,
+    append_some, append_some, append_some, flush_some, flush_some, flush_some, snapshot_some, install_some, crash_some,
 ]  # fmt: skip
 
 
 @given(st.data())
 def test_any_history_with_crashes_recovers_to_a_state_between_the_synced_one_and_the_last(data: st.DataObject) -> None:
     log = Log(segment_bytes=data.draw(st.sampled_from([1, 200, 3000, 1 << 20]), label="segment bytes"))
-    for action in data.draw(st.lists(st.sampled_from(ACTIONS), max_size=25), label="actions"):
+    for action in data.draw(st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=25), label="actions"):
         action(log, data)
+    for _ in range(3):
+        append_some(log, data)
+    log.flush()
     crash_some(log, data)
 
 
@@ -184,7 +194,8 @@ def test_a_flipped_byte_in_what_was_synced_is_refused_or_cuts_the_very_last_reco
         action(log, data)
     log.flush()
     log.sync()
-    log.append(None, entries(next_index(log), 9))
+    for _ in range(data.draw(st.integers(1, 3), label="records")):
+        log.append(None, entries(next_index(log), 9))
     before = log.steps[-2]
     log.flush()
     log.sync()
@@ -292,7 +303,7 @@ def test_a_header_that_never_reached_the_disk_is_a_segment_that_never_began() ->
 def rotated() -> Log:
     log = Log(segment_bytes=1)
     for index in (1, 2, 3):
-        log.append(HardState(index, None), entries(index, index))
+        log.append(HardState(7, "n2") if index == 1 else None, entries(index, index))
         log.flush()
         log.sync()
     assert sorted(log.files) == [segment_name(n) for n in (1, 2, 3, 4)]
