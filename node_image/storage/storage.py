@@ -35,6 +35,8 @@ class Storage:
         self._durable = recovered.durable
         """Bytes of the newest segment that are durable; never more than its size."""
         self._hard_state = recovered.hard_state
+        self._written_hard_state = recovered.hard_state
+        """The one before what is gathered."""
         self._snapshot_index = recovered.marked_index
         self._records: list[tuple[RecordType, bytes]] = []
         self._last_index = 0
@@ -94,13 +96,14 @@ class Storage:
         segment.size += len(data)
         segment.last_index = max(segment.last_index, self._last_index)
         self._records, self._last_index = [], 0
+        self._written_hard_state = self._hard_state
         return Write(segment.file, data)
 
     def _rotate(self) -> SegmentInfo:
         segment = SegmentInfo(self._segments[-1].sequence + 1, 0)
         self._segments.append(segment)
         self._durable = 0
-        self._records.insert(0, (RecordType.HARD_STATE, payloads.hard_state(self._hard_state)))
+        self._records.insert(0, (RecordType.HARD_STATE, payloads.hard_state(self._written_hard_state)))
         return segment
 
     def _encode(self, segment: SegmentInfo, records: Sequence[tuple[RecordType, bytes]]) -> bytes:
