@@ -8,10 +8,17 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from node_image.runtime.config import BadConfig, read_config
 from node_image.runtime.log import set_up_log
 from node_image.runtime.server import EXIT_CONFIG, Stop, serve
+
+NEVER_S: Final = 4e9
+"""No thread is made to give up the interpreter: each does so by itself at every system call, thousands of times a
+second. Waiting for it with a time-out is what must not happen: under libfaketime such a wait takes its deadline, which
+is on the monotonic clock, for one on the wall clock, finds it long past and spins, and the event loop hardly gets to
+read a clock any more (writes took 300 ms instead of 5). A deadline this far away is in the future on both clocks."""
 
 log = logging.getLogger("node")
 
@@ -39,6 +46,7 @@ def main() -> int:
         return EXIT_CONFIG
     set_up_log(config.node.node, logging.DEBUG if arguments.debug else logging.INFO)
     try:
+        sys.setswitchinterval(NEVER_S)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner:
             runner.run(serve(config))
     except Stop as error:
