@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from checkers.checker import Budget, Recording
 from checkers.events import Event, EventType
@@ -32,11 +32,12 @@ UNKNOWN: Final = 0.002
 def history(operations: int, seed: int = 1) -> Iterator[Event]:
     """A linearizable history: each operation takes effect when it completes, or for unknown ones when invoked."""
     rng = random.Random(seed)
-    index, value, state = 0, 0, None
-    waiting: dict[int, tuple[str, object]] = {}
+    index, value = 0, 0
+    state: Any = None
+    waiting: dict[int, tuple[str, Any]] = {}
     processes = list(range(CLIENTS))
 
-    def event(process: int, kind: EventType, f: str, what: object, **more: object) -> Event:
+    def event(process: int, kind: EventType, f: str, what: Any, **more: Any) -> Event:
         nonlocal index
         index += 1
         return Event(
@@ -47,7 +48,7 @@ def history(operations: int, seed: int = 1) -> Iterator[Event]:
             f=f,
             key="r0",
             value=what,
-            **more,  # type: ignore[arg-type]
+            **more,
         )
 
     begun = 0
@@ -60,7 +61,7 @@ def history(operations: int, seed: int = 1) -> Iterator[Event]:
             begun += 1
             f = rng.choice(("read", "read", "write", "cas"))
             value += f != "read"
-            what = {"read": None, "write": value, "cas": [state, value]}[f]
+            what: Any = {"read": None, "write": value, "cas": [state, value]}[f]
             waiting[process] = (f, what)
             yield event(process, EventType.INVOKE, f, what)
             continue
@@ -115,8 +116,8 @@ def main(arguments: list[str]) -> None:
         return
     for size in map(int, arguments) if arguments else SIZES:
         found = in_process(size)
-        print("{operations:>9,} operations: load {load_s} s, check {check_s} s".format(**found), end=", ")  # type: ignore[arg-type]
-        print("total {total_s} s, peak {peak_mb} MB, {verdict} by {algorithm}".format(**found))  # type: ignore[arg-type]
+        print("{operations:>9,} operations: load {load_s} s, check {check_s} s".format(**found), end=", ")
+        print("total {total_s} s, peak {peak_mb} MB, {verdict} by {algorithm}".format(**found))
 
 
 if __name__ == "__main__":

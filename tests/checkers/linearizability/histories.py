@@ -139,5 +139,5 @@ class Simulation:
 
     def _record(self, process: int, kind: EventType, f: str, value: Any, **more: Any) -> None:
         at = len(self.events)
-        fields = {"index": at, "time": at * 1_000_000, "process": process, "type": kind, "key": "k"}
+        fields: dict[str, Any] = {"index": at, "time": at * 1_000_000, "process": process, "type": kind, "key": "k"}
         self.events.append(Event(f=f, value=value, **fields, **more))
