@@ -34,7 +34,7 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """The options of `raftstorm run`. `validated` has checked those that an experiment came through."""
 
     workload: tuple[str, ...] = ("register", "follower-reads")
-    """They run together, each with its share of the processes."""
+    """They run together, each with processes of its own."""
     nemesis: tuple[str, ...] = (ALL,)
     nemesis_interval: float = 5.0
     """Mean seconds between the beginnings of two faults of one kind."""
@@ -43,6 +43,7 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     system: str = "raft"
     nodes: int = 5
     concurrency: str = "2n"
+    """Client processes of each workload."""
     rate: float = 200.0
     """Operations a second, all processes together. 0: as fast as they can."""
     keys: int = 5
@@ -62,6 +63,7 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 
     @property
     def processes(self) -> int:
+        """Of each workload."""
         return parse_concurrency(self.concurrency, self.nodes)
 
     @property
@@ -150,11 +152,6 @@ def validated(experiment: Experiment) -> Experiment:
     """The experiment with its lists resolved. Raises BadInput for anything that cannot work."""
     _check_numbers(experiment)
     _check_choices(experiment)
-    if experiment.processes < len(experiment.workload):
-        raise BadInput(
-            f"{experiment.processes} process cannot serve {len(experiment.workload)} workloads: "
-            "raise --concurrency or name one --workload."
-        )
     return msgspec.structs.replace(experiment, nemesis=resolve_faults(experiment.nemesis))
 
 
@@ -165,6 +162,7 @@ def _check_numbers(experiment: Experiment) -> None:
         value = getattr(experiment, name.replace("-", "_"))
         if not least <= value < 1e7:
             raise BadInput(f"A {name} of {value:g} s cannot work: --{name} takes {least} s or more.")
+    parse_concurrency(experiment.concurrency, experiment.nodes)
     for name in ("keys", "ops-per-key", "runs"):
         if getattr(experiment, name.replace("-", "_")) < 1:
             raise BadInput(f"--{name} takes 1 or more.")

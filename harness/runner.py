@@ -174,7 +174,7 @@ class Runner:
             world,
             mixture.client_factory(self._system, place.nodes),
             recorder,
-            concurrency=self._experiment.processes,
+            concurrency=mixture.concurrency,
             call_timeout_s=self._experiment.call_timeout,
             log=lambda message, error: log.error("%s: %r", message, error),
         )

@@ -21,6 +21,9 @@ from harness.system import Answer, Definite, Indefinite, KeyValue, System
 from harness.world import World
 from workloads.promises import SEQUENTIAL
 
+BACK_OFF_S: Final = 0.1
+"""After a definite failure, before it is reported."""
+
 
 def client_factory(
     system: System, nodes: Sequence[Node], *, timeout_s: float, spread_reads: bool = False
@@ -62,6 +65,8 @@ class KeyValueClient:
         try:
             answer = await self._ask(node, invocation, min_index)
         except Definite as error:
+            # A refusal comes at once: without a pause, the processes of a dead node would take up all operations.
+            await self._world.sleep(BACK_OFF_S)
             return self._completion(EventType.FAIL, node, min_index, str(error))
         except Indefinite as error:
             outcome = EventType.FAIL if invocation.f == "read" else EventType.INFO

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from checkers.events import Event, EventType
 from harness import generator as gen
 from harness.client import Invocation
-from harness.generator.base import PENDING, Context, Generator, Step
+from harness.generator.base import PENDING, Context, Generator, Step, bits
 from harness.generator.lift import fill
 
 PROCESSES_PER_KEY: Final = 20
@@ -48,11 +48,11 @@ class Register(msgspec.Struct, frozen=True):
     def next(self, context: Context) -> Step:
         if not context.free:
             return PENDING
-        drawn = context.dice.random()
-        if drawn < self.shares.write:
-            return self._put(context, "write", self.next_value)
-        if drawn < self.shares.write + self.shares.cas and self.recent:
-            return self._put(context, "cas", [self._expected(context), self.next_value])
+        drawn, writers = context.dice.random(), context.narrow(_writers(context.all))
+        if drawn < self.shares.write and writers.free:
+            return self._put(writers, "write", self.next_value)
+        if drawn < self.shares.write + self.shares.cas and self.recent and writers.free:
+            return self._put(writers, "cas", [self._expected(context), self.next_value])
         return fill(Invocation(f="read", key=self.key, read=self.mode), context), self
 
     def update(self, context: Context, event: Event) -> Generator:
@@ -74,6 +74,14 @@ class Register(msgspec.Struct, frozen=True):
         if drawn < GUESSED + OLDER:
             return self.recent[context.dice.below(len(self.recent))]
         return self.recent[-1]
+
+
+@lru_cache(maxsize=64)
+def _writers(threads: int) -> int:
+    """The first half of a mask of threads. The others only read: a process whose write hangs for a cut-off leader
+    cannot read there, and it is reads at just that moment that show whether a deposed leader still answers them."""
+    numbers = list(bits(threads))
+    return sum(1 << number for number in numbers[: (len(numbers) + 1) // 2])
 
 
 def _seen(event: Event) -> int | None:

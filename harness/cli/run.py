@@ -36,7 +36,7 @@ _MOST_SEED = 2**31
 @click.option("--read-mode", help="linearizable, lease, sequential or stale.  [default: each workload's own]")
 @click.option("--system", help="The system under test.  [default: raft]")
 @click.option("--nodes", type=int, help="Nodes of the cluster.  [default: 5]")
-@click.option("--concurrency", help="Client processes; 3n is three for each node.  [default: 2n]")
+@click.option("--concurrency", help="Client processes of each workload; 3n is three for each node.  [default: 2n]")
 @click.option("--rate", type=float, help="Operations a second, all together; 0: as fast as can be.  [default: 200]")
 @click.option("--keys", type=int, help="Keys in use at once, for each workload.  [default: 5]")
 @click.option("--ops-per-key", type=int, help="Operations on a key before a fresh one takes its place.  [default: 300]")

@@ -153,6 +153,7 @@ class Node:
             return False
         if ready.changed:
             self._effects.append(self._tracer.record("role", now))
+            self.replica.leadership_changed()
         self._effects += [Send(peer, message) for peer, message in ready.messages]
         self._apply(ready, now)
         self._log.submit(ready)

@@ -47,6 +47,7 @@ class Expiring(Generic[T]):
         self._earliest = min((deadline for deadline, _ in self._waiting.values()), default=inf)
         return items
 
-    def discard(self, unwanted: Callable[[T], bool]) -> None:
-        for number in [number for number, (_, item) in self._waiting.items() if unwanted(item)]:
-            del self._waiting[number]
+    def take(self, wanted: Callable[[T], bool]) -> list[T]:
+        """Takes out those that are wanted, the oldest first."""
+        numbers = [number for number, (_, item) in self._waiting.items() if wanted(item)]
+        return [self._waiting.pop(number)[1] for number in numbers]

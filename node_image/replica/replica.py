@@ -41,6 +41,8 @@ class _WaitingRead(NamedTuple):
 
 class _Forwarded(NamedTuple):
     client: Client
+    leader: str
+    """Whom it was sent to."""
     definite: bool
     """Whether no answer in time means that nothing happened: true of reads."""
 
@@ -108,9 +110,9 @@ class Replica:
 
     def closed(self, connection: int) -> None:
         """The client has gone: nobody waits for its reads. What it proposed goes on."""
-        self._confirming.discard(lambda read: _is_from(read.origin, connection))
-        self._waiting.discard(lambda read: _is_from(read.origin, connection))
-        self._forwarded.discard(lambda forwarded: forwarded.client.connection == connection)
+        self._confirming.take(lambda read: _is_from(read.origin, connection))
+        self._waiting.take(lambda read: _is_from(read.origin, connection))
+        self._forwarded.take(lambda forwarded: forwarded.client.connection == connection)
 
     # From peers
 
@@ -153,6 +155,13 @@ class Replica:
                 self._answer(read.origin, answer)
             else:
                 self._answer_at(state.index, read)
+
+    def leadership_changed(self) -> None:
+        """Role, term or leader is not what it was. What was forwarded to a node that does not lead any more may never
+        be answered: its clients are told now that nobody knows, instead of after a long wait."""
+        leader = self._raft.leader
+        for forwarded in self._forwarded.take(lambda forwarded: forwarded.leader != leader):
+            self._answer(forwarded.client, refusal("leader-changed", definite=forwarded.definite, leader=leader))
 
     def restore(self, snapshot: Snapshot) -> None:
         """A snapshot takes the state's place. What was proposed at or before its end is answered if the sessions tell
@@ -201,7 +210,7 @@ class Replica:
         elif leader is None or leader == self._node:
             self._answer(client, refusal("no-leader", definite=True))
         else:
-            number = self._forward(client, now + self._config.forward_timeout_s, definite=False)
+            number = self._forward(client, leader, now + self._config.forward_timeout_s, definite=False)
             self._writes_out.setdefault(leader, []).append((number, data))
 
     def _propose(self, origin: Origin, data: bytes, now: float) -> None:
@@ -216,9 +225,9 @@ class Replica:
         else:
             self._pending.add(index, Proposal(term, origin, data))
 
-    def _forward(self, client: Client, deadline: float, *, definite: bool) -> int:
+    def _forward(self, client: Client, leader: str, deadline: float, *, definite: bool) -> int:
         self._number += 1
-        self._forwarded.add(self._number, deadline, _Forwarded(client, definite))
+        self._forwarded.add(self._number, deadline, _Forwarded(client, leader, definite))
         return self._number
 
     def _answer_from_session(self, proposal: Proposal) -> Answer:
@@ -258,7 +267,7 @@ class Replica:
         elif leader is None or leader == self._node:
             self._answer(client, refusal("no-leader", definite=True))
         else:
-            number = self._forward(client, read.deadline, definite=True)
+            number = self._forward(client, leader, read.deadline, definite=True)
             self._reads_out.setdefault(leader, []).append((number, read.key, timeout_s))
 
     def _lease_read(self, read: _WaitingRead, clocks: Clocks) -> None:

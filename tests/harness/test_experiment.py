@@ -43,7 +43,6 @@ def test_nemesis(asked: str, kinds: tuple[str, ...]) -> None:
         ({"nodes": "five"}, "'nodes' wants int, and was given str"),
         ({"concurrency": "0"}, "cannot work"),
         ({"concurrency": "two"}, "cannot work"),
-        ({"concurrency": 1}, "1 process cannot serve 2 workloads"),
         ({"time-limit": 0}, "--time-limit takes 1 s or more"),
         ({"time-limit": float("nan")}, "--time-limit takes 1 s or more"),
         ({"rate": -1}, "--rate takes"),

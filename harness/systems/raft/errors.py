@@ -19,9 +19,11 @@ MAY_BE_DEFINITE: Final = {
     "lease-expired": True,
     "read-not-confirmed": True,
     "unavailable": True,
+    "leader-changed": True,
     "stale-sequence": False,
 }
-"""`unavailable` is definite for reads and for refused overload, else not: there the node's word counts."""
+"""`unavailable` is definite for reads and for refused overload, `leader-changed` for reads: there the node's word
+counts."""
 
 REFUSED: Final = "connection-refused"
 """The connection was refused, or broke before the server's hello: nothing was sent."""
