@@ -3,11 +3,11 @@ write (or compare-and-set) that was invoked before the read completed, and that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-import msgspec
-
+from checkers.canonical import canonical
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import PENDING, Operation
@@ -35,8 +35,8 @@ class NoInventedValues:
         )
 
 
-def _place(key: str | None, value: object) -> tuple[str | None, bytes]:
-    return key, msgspec.json.encode(value)
+def _place(key: str | None, value: Any) -> tuple[str | None, Hashable]:
+    return key, canonical(value)
 
 
 def _first_writes(operations: Iterable[Operation]) -> dict[object, int]:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -126,13 +126,20 @@ def only(history: History, workload: Workload) -> History:
     return History([event for event in history.events if event.index in kept], history.cut)
 
 
+@dataclass(frozen=True)
+class Deadline:
+    """Seconds left until a moment of the monotonic clock, which is the same in every process of this machine. An
+    object, not a closure: it goes to other processes."""
+
+    at_s: float
+
+    def __call__(self) -> float:
+        return self.at_s - time.monotonic()
+
+
 @contextmanager
 def _budget(time_limit_s: float, operations: int) -> Iterator[Budget]:
-    deadline = time.monotonic() + time_limit_s
-
-    def seconds_left() -> float:
-        return deadline - time.monotonic()
-
+    seconds_left = Deadline(time.monotonic() + time_limit_s)
     if operations < PARALLEL_FROM or (os.cpu_count() or 1) == 1:
         yield Budget(seconds_left, serial_map)
         return

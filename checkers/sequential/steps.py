@@ -13,15 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
+from checkers.canonical import canonical
 from checkers.events import EventType
 from checkers.history import Operation
 
 Place = tuple[str | None, bytes]
 """A key and an encoded value."""
-
-INITIAL: Final = msgspec.json.encode(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,11 @@ class AmbiguousValues(Exception):
 
 
 def encode(value: Any) -> bytes:
-    return msgspec.json.encode(value)
+    """Equal bytes for equal JSON values."""
+    return repr(canonical(value)).encode()
+
+
+INITIAL: Final = encode(None)
 
 
 def steps(operations: Iterable[Operation]) -> list[Step]:

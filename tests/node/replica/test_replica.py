@@ -255,6 +255,17 @@ def test_a_forwarded_request_without_answer(request_: dict[str, Any], after_s: f
     assert bench.answers() == [refused("unavailable", definite=definite, leader="n2")]
 
 
+@pytest.mark.parametrize(("request_", "definite"), [(WRITE, False), ({**READ, "mode": "lease"}, True)])
+def test_clients_are_told_when_the_leader_they_wait_for_is_gone(request_: dict[str, Any], definite: bool) -> None:
+    bench = following()
+    bench.ask(**request_)
+    bench.replica.leadership_changed()
+    assert bench.answers() == []  # the same node leads
+    bench.raft.leader = "n3"
+    bench.replica.leadership_changed()
+    assert bench.answers() == [refused("leader-changed", definite=definite, leader="n3")]
+
+
 def test_a_lease_read_forwarded() -> None:
     follower, leader = following(), leading()
     leader.raft.lease_index = 1
