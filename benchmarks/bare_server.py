@@ -1,12 +1,17 @@
-"""What the node is measured against: a JSON-lines server with relays, no Raft, fsync on.
+"""What the node is measured against: a JSON-lines server without Raft, fsync on, in two arrangements.
 
-The server takes requests of many clients. What has come together is one batch: its writes are appended to a file and
-synced (in a thread), all its lines go to four relays, which echo them; when a majority of the five has the batch, each
-request is answered. One batch is on its way at a time, as in the node. That is the least that a replicated store could
-do.
+    relayed       clients speak to five relays, spread over them as over five nodes; a relay passes bytes on to the one
+                  server, and its answers back
+    replicating   clients speak to the one server, which sends every line to four echoes as well, and answers when a
+                  majority of the five has it
 
-    python -m benchmarks.bare_server relay
-    python -m benchmarks.bare_server server FILE HOST:PORT...
+What has come to the server together is one batch: its writes are appended to a file and synced (in a thread), and one
+batch is on its way at a time, as in the node. Replicating is the least that a replicated store could do, with no hop
+between the client and the server; relayed has the node's hops and no replication.
+
+    python -m benchmarks.bare_server echo
+    python -m benchmarks.bare_server server FILE ECHO_HOST:PORT...
+    python -m benchmarks.bare_server relay SERVER_HOST:PORT
 
 Each prints the port it listens on.
 """
@@ -17,12 +22,55 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 
-class Relay(asyncio.Protocol):
-    """Echoes."""
+class Pipe(asyncio.Protocol):
+    """One half of a relayed connection: what comes here goes out at the other half."""
 
+    def __init__(self) -> None:
+        self.other: asyncio.Transport | None = None
+        self._early: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is None:
+            self._early.append(data)
+        else:
+            self.other.write(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.other is not None:
+            self.other.close()
+
+    def join(self, other: asyncio.Transport) -> None:
+        self.other = other
+        other.writelines(self._early)
+
+
+class Relay(Pipe):
+    """A client's half; dials the server's."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__()
+        self._address = host, port
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._dialling = asyncio.ensure_future(self._dial())
+
+    async def _dial(self) -> None:
+        _, pipe = await asyncio.get_running_loop().create_connection(Pipe, *self._address)
+        pipe.join(self.transport)
+        self.join(pipe.transport)
+
+
+class Echo(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
@@ -34,7 +82,7 @@ class Relay(asyncio.Protocol):
         self._transport.write(data)
 
 
-class ToRelay(asyncio.Protocol):
+class ToEcho(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self.awaited = 0
@@ -72,7 +120,7 @@ class Server:
         self._waiting: list[tuple[ToClient, bytes]] = []
         self._batch: list[tuple[ToClient, dict[str, Any]]] = []
         self._votes = 0
-        self.relays: list[ToRelay] = []
+        self.echoes: list[ToEcho] = []
 
     def add(self, client: ToClient, line: bytes) -> None:
         self._waiting.append((client, line))
@@ -84,9 +132,9 @@ class Server:
         self._batch = [(client, json.loads(line)) for client, line in waiting]
         lines = b"\n".join(line for _, line in waiting) + b"\n"
         self._votes = 0
-        for relay in self.relays:
-            relay.awaited += len(lines)
-            relay.transport.write(lines)
+        for echo in self.echoes:
+            echo.awaited += len(lines)
+            echo.transport.write(lines)
         writes = b"\n".join(
             line for (_, line), (_, request) in zip(waiting, self._batch, strict=True) if request["op"] == "write"
         )
@@ -103,10 +151,10 @@ class Server:
     def voted(self) -> None:
         """Everybody has to have answered before the next batch, so no vote needs a number."""
         self._votes += 1
-        if self._votes == (len(self.relays) + 1) // 2 + 1:
+        if self._votes == (len(self.echoes) + 1) // 2 + 1:
             for client, request in self._batch:
                 client.transport.write(json.dumps(self._answer(request)).encode() + b"\n")
-        if self._votes == len(self.relays) + 1:
+        if self._votes == len(self.echoes) + 1:
             self._batch = []
             if self._waiting:
                 self._begin()
@@ -120,18 +168,27 @@ class Server:
 
 async def main(role: str, *arguments: str) -> None:
     loop = asyncio.get_running_loop()
-    if role == "relay":
-        listener = await loop.create_server(Relay, "127.0.0.1", 0)
+    factory: Callable[[], asyncio.Protocol]
+    if role == "echo":
+        factory = Echo
+    elif role == "relay":
+        host, port = _address(arguments[0])
+        factory = partial(Relay, host, port)
     else:
-        path, *relays = arguments
+        path, *echoes = arguments
         server = Server(path)
-        for relay in relays:
-            host, _, port = relay.rpartition(":")
-            _, protocol = await loop.create_connection(lambda: ToRelay(server), host, int(port))
-            server.relays.append(protocol)
-        listener = await loop.create_server(lambda: ToClient(server), "127.0.0.1", 0)
+        for echo in echoes:
+            _, protocol = await loop.create_connection(partial(ToEcho, server), *_address(echo))
+            server.echoes.append(protocol)
+        factory = partial(ToClient, server)
+    listener = await loop.create_server(factory, "127.0.0.1", 0)
     print(listener.sockets[0].getsockname()[1], flush=True)
     await listener.serve_forever()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
 
 
 if __name__ == "__main__":

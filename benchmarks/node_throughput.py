@@ -3,10 +3,10 @@
     python -m benchmarks.node_throughput [--docker] [--seconds 4] [--clients 50] [--profile FOLDER]
 
 Five node processes on loopback, each with its data folder, fsync on; 50 clients spread over all nodes, half
-linearizable reads, half writes. Beside it `benchmarks.bare_server` with four relays under the same load. The two are
-measured in turns, since the machine may have other work. Target: half of the bare server, and 1,500 acknowledged operations a
-second on two cores. With --docker the nodes live in containers, as in a run; the bare server stays on loopback, which
-spares it the published port.
+linearizable reads, half writes. Beside it, under the same load, `benchmarks.bare_server` in both arrangements: with
+five relays, and replicating to four echoes. All are measured in turns, since the machine may have other work. Target:
+half of the bare server with five relays, and 1,500 acknowledged operations a second on two cores. With --docker the
+nodes live in containers, as in a run; the bare server stays on loopback, which spares it the published port.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from harness.systems.raft import SYSTEM
 from node_image.raftctl import NoAnswer, Unreachable, ask
 
 ELECTION_DEADLINE_S = 15.0
+BARE = [sys.executable, "-m", "benchmarks.bare_server"]
 
 
 @contextlib.contextmanager
@@ -125,13 +126,20 @@ def _profiled(profile: Path | None, node: str) -> list[str]:
     return [] if profile is None else ["-m", "cProfile", "-o", str(profile / f"{node}.profile")]
 
 
-def measure_bare(load: Load, nodes: int) -> Measured:
-    module = [sys.executable, "-m", "benchmarks.bare_server"]
+def measure_relayed(load: Load, nodes: int) -> Measured:
     with tempfile.TemporaryDirectory(prefix="raftstorm-benchmark-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        relays = stack.enter_context(processes([[*module, "relay"]] * (nodes - 1), folder))
-        addresses = [f"127.0.0.1:{_port(relay)}" for relay in relays]
-        command = [*module, "server", str(folder / "log"), *addresses]
+        server = stack.enter_context(processes([[*BARE, "server", str(folder / "log")]], folder))
+        address = f"127.0.0.1:{_port(server[0])}"
+        relays = stack.enter_context(processes([[*BARE, "relay", address]] * nodes, folder))
+        return asyncio.run(measure([("127.0.0.1", _port(relay)) for relay in relays], load))
+
+
+def measure_replicating(load: Load, nodes: int) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="raftstorm-benchmark-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        echoes = stack.enter_context(processes([[*BARE, "echo"]] * (nodes - 1), folder))
+        command = [*BARE, "server", str(folder / "log"), *(f"127.0.0.1:{_port(echo)}" for echo in echoes)]
         [server] = stack.enter_context(processes([command], folder))
         return asyncio.run(measure([("127.0.0.1", _port(server))], load))
 
@@ -152,16 +160,19 @@ def main() -> None:
     parser.add_argument("--profile", type=Path, help="nodes' cProfile results go to this folder")
     options = parser.parse_args()
     load = Load(options.clients, seconds=options.seconds, read_mode=options.read_mode)
-    ratios = []
+    ratios: list[tuple[float, float]] = []
     for _ in range(options.rounds):
-        bare = measure_bare(load, options.nodes)
+        relayed = measure_relayed(load, options.nodes)
+        replicating = measure_replicating(load, options.nodes)
         if options.docker:
             raft = measure_docker(load, options.nodes)
         else:
             raft = measure_nodes(load, options.nodes, options.profile)
-        ratios.append(raft.rate / bare.rate)
-        print(f"{_line('bare', bare)} | {_line('raft', raft)} | ratio {ratios[-1]:.2f}", flush=True)
-    print(f"ratio (median of {len(ratios)}): {median(ratios):.2f}")
+        ratios.append((raft.rate / relayed.rate, raft.rate / replicating.rate))
+        print(_line("bare, relayed", relayed), _line("bare, replicating", replicating), _line("raft", raft), sep=" | ")
+        print(f"  raft is {ratios[-1][0]:.2f} of relayed, {ratios[-1][1]:.2f} of replicating", flush=True)
+    of_relayed, of_replicating = map(median, zip(*ratios, strict=True))
+    print(f"medians of {len(ratios)}: {of_relayed:.2f} of relayed, {of_replicating:.2f} of replicating")
 
 
 def _line(name: str, measured: Measured) -> str:
