@@ -6,10 +6,11 @@ its share of each. What a fault hits is decided when it begins, because who lead
 
 **Coincidences.** Some bugs need two faults within a fraction of a second, and tracks that know nothing of each other
 meet such a moment about once in a hundred faults. So most of the partitions that isolate the leader pull the nearest
-fault of another kind to just after themselves, and make a companion of it:
+fault of another kind to about their own beginning, and make a companion of it:
 
-- A clock fault turns back the leader's clock. A lease on the wall clock is only wrong between being cut off and
-  noticing it, an election timeout later.
+- A clock fault turns back the leader's clock, just before the cut, and outlasts an election. A lease on the wall clock
+  then goes on when it should have ended; it is only seen to be wrong between the election of the next leader and the
+  moment at which the old one notices that it hears nobody, a few tenths of a second.
 - A pause stops the leader while the others elect a new one, and ends before the partition does. The old leader wakes
   up not knowing that time has passed, and nobody can tell it: for a moment it may still answer.
 
@@ -41,8 +42,6 @@ LONG_SHARE: Final = 0.2
 
 CUT: Final = ("partition", "isolate-leader")
 COINCIDENCE_SHARE: Final = 0.85
-LAG_S: Final = (0.02, 0.3)
-"""From the partition to its companion."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,8 @@ class Companion:
 
     kind: str
     variants: tuple[str, ...]
+    lag_s: tuple[float, float]
+    """From the partition's beginning to its own."""
     lasts_s: tuple[float, float] | None = None
     """None: as long as it would have lasted anyway."""
     outlasted_s: tuple[float, float] | None = None
@@ -76,9 +77,9 @@ class Companion:
 
 
 COMPANIONS: Final = (
-    Companion("clock", ("jump-back-leader", "strobe-leader")),
+    Companion("clock", ("jump-back-leader", "strobe-leader"), lag_s=(-0.7, -0.2), lasts_s=(2.5, 4.0)),
     # Longer than an election; and then longer than it takes a leader to notice that it hears nobody.
-    Companion("pause", ("leader",), lasts_s=(1.3, 2.2), outlasted_s=(0.8, 1.6)),
+    Companion("pause", ("leader",), lag_s=(0.02, 0.3), lasts_s=(1.3, 2.2), outlasted_s=(0.8, 1.6)),
 )
 
 
@@ -168,7 +169,7 @@ def _nearest(slots: Sequence[Slot], at_s: float) -> int:
 
 def _pull(rng: Random, companion: Companion, slot: Slot, cut: Slot, open_s: Window) -> tuple[Slot, Slot]:
     """The slot as the cut's companion, and the cut, which may have to last longer."""
-    begin_s = min(cut.begin_s + rng.uniform(*LAG_S), open_s.end_s)
+    begin_s = min(max(cut.begin_s + rng.uniform(*companion.lag_s), open_s.begin_s), open_s.end_s)
     lasts_s = rng.uniform(*companion.lasts_s) if companion.lasts_s else slot.end_s - slot.begin_s
     end_s = min(begin_s + lasts_s, open_s.end_s)
     until_s = end_s + rng.uniform(*companion.outlasted_s) if companion.outlasted_s else cut.end_s
