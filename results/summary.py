@@ -44,9 +44,14 @@ def _headline(verdict: Mapping[str, Any]) -> str:
 
 def _contradictions(verdict: Mapping[str, Any], columns: int) -> list[str]:
     anomalies = mappings(verdict.get("anomalies"))
-    told = [_paragraph(f"{plain(a.get('kind'))}: {plain(a.get('text'), 1200)}", columns) for a in anomalies]
+    told = [_paragraph(f"{_what(a)}: {plain(a.get('text'), 1200)}", columns) for a in anomalies]
     more = len(told) - MOST_ANOMALIES
     return [*told[:MOST_ANOMALIES], *([f"  and {more} more, in the report"] if more > 0 else [])]
+
+
+def _what(anomaly: Mapping[str, Any]) -> str:
+    key = f" of {plain(anomaly['key'], 40)}" if anomaly.get("key") is not None else ""
+    return f"{plain(anomaly.get('kind'))}{key}"
 
 
 def _paragraph(text: str, columns: int) -> str:
