@@ -24,7 +24,7 @@ log = logging.getLogger("node")
 
 
 def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it is installed (Debian: python3-uvloop): a third less work for a request. None: asyncio's."""
+    """uvloop's where it is installed (Debian: python3-uvloop): it costs less for each request. None: asyncio's."""
     try:
         import uvloop
     except ImportError:

@@ -49,7 +49,7 @@ def test_up_and_down_leaves_nothing(name: str, node_image: str, client: docker.D
         cluster = DockerCluster(name, ["n1", "n2"], image=node_image)
         await cluster.up()
         try:
-            assert left(client, name) == (2, 1, 2)
+            assert left(client, name) == (2, 1, 4)  # two volumes a node
             assert [node.name for node in cluster.nodes] == ["n1", "n2"]
             first, second = cluster.nodes
             assert (await first.control.run("hostname")).stdout == "n1\n"
