@@ -9,8 +9,9 @@ reached. Four things must hold:
 4. A read at index i returns the value of the last write to its key at or below i.
 
 An unknown write reports no index. If its value was read it stands somewhere: above every index at which its key still
-had another value before that, and at or below the lowest index at which it was read. All such writes must find a free
-index of their own; earliest deadline first finds places whenever there are any.
+had another value before that, and at or below the lowest index at which it was read. An unknown compare-and-set whose
+value was read stands right behind the value that it expected, which may be another unknown write's. All such writes
+must find a free index of their own; earliest deadline first finds places whenever there are any.
 """
 
 from __future__ import annotations
@@ -185,13 +186,37 @@ def _replay_key(
         if sight.value == (INITIAL if holder is None else holder.writes):
             above = max(above, sight.index)
         elif sight.value in unknown:
-            write = unknown.pop(sight.value)
-            told = seen_before.get(write.operation.invoked)
-            floor = max(above, _known(told)) if told is not None else above
-            windows.append(_Window(floor, sight.index, write, sight.step))
-            above, holder = sight.index, write
+            chain = _written_since(sight, holder, unknown)
+            if chain is None:
+                yield _wrong_value(sight, holder, unknown.pop(sight.value))
+                continue
+            windows += _windows(chain, sight, above, seen_before)
+            above, holder = sight.index, chain[-1]
+            for write in chain:
+                del unknown[write.writes]
         else:
             yield _wrong_value(sight, holder)
+
+
+def _written_since(sight: _Sight, holder: Step | None, unknown: dict[bytes | None, Step]) -> list[Step] | None:
+    """The unknown writes after the holder's that put the sight's value there, in their order: a compare-and-set needs
+    the value that it expected, from the holder or from another unknown write. None: that was not there."""
+    there = INITIAL if holder is None else holder.writes
+    chain = [unknown[sight.value]]
+    while (expected := chain[0].reads) is not None and expected != there:
+        if expected not in unknown or unknown[expected] in chain:
+            return None
+        chain.insert(0, unknown[expected])
+    return chain
+
+
+def _windows(chain: Sequence[Step], sight: _Sight, above: int, seen_before: dict[int, Operation]) -> Iterator[_Window]:
+    """Windows that follow each other, so that the earliest deadline first keeps the chain's order."""
+    for number, write in enumerate(chain, 1):
+        told = seen_before.get(write.operation.invoked)
+        above = max(above, _known(told)) if told is not None else above
+        yield _Window(above, sight.index - len(chain) + number, write, sight.step)
+        above += 1
 
 
 def _sight(step: Step) -> _Sight:
@@ -200,7 +225,8 @@ def _sight(step: Step) -> _Sight:
     return _Sight(_known(step.operation) - (step.writes is not None), step.reads, step)
 
 
-def _wrong_value(sight: _Sight, holder: Step | None) -> Anomaly:
+def _wrong_value(sight: _Sight, holder: Step | None, unknown: Step | None = None) -> Anomaly:
+    """`unknown`: the compare-and-set that alone could have put the value there, and did not find what it expected."""
     op = sight.step.operation
     if holder is None:
         should = "nothing had been written to that key by then"
@@ -209,10 +235,13 @@ def _wrong_value(sight: _Sight, holder: Step | None) -> Anomaly:
         should = f"the last write to it at or below that index was at log index {index}: {describe(holder.operation)}"
     else:
         should = f"a read at that index or below had already seen a later value: {describe(holder.operation)}"
+    if unknown is not None:
+        should = f"only this could have put it there: {describe(unknown.operation)}; and {should}"
+    named = [step.operation.invoked for step in (sight.step, holder, unknown) if step is not None]
     return Anomaly(
-        kind="stale-read" if op.f == "read" else "wrong-value",
+        kind="stale-read" if op.f == "read" and unknown is None else "wrong-value",
         key=op.key,
-        operations=sorted({op.invoked} | ({holder.operation.invoked} if holder is not None else set())),
+        operations=sorted(named),
         text=f"{describe(op)}{_where(op)} at log index {sight.index}, but {should}",
     )
 

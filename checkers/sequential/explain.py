@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from checkers.checker import Budget
+from checkers.checker import Budget, OutOfTime
 from checkers.sequential.order import Edge, Order, Why
 from checkers.sequential.steps import Step, describe
 from checkers.verdict import Anomaly
@@ -24,7 +24,7 @@ def explain(order: Order, budget: Budget) -> Anomaly:
     chosen = _support(order, _shortest_cycle(order))
     kept = _shrink([order.steps[number] for number in sorted(chosen)], budget)
     small = Order(kept)
-    assert small.saturate(budget) is None
+    assert small.saturate(Budget()) is None
     cycle = _shortest_cycle(small)
     return Anomaly(
         kind="not-sequential",
@@ -139,14 +139,18 @@ def _contradicts(kept: Sequence[Step], budget: Budget) -> bool:
 
 
 def _shrink(kept: list[Step], budget: Budget) -> list[Step]:
-    """Leaves out what can be left out, one step at a time, until everything is needed."""
+    """Leaves out what can be left out, one step at a time, until everything is needed, or time is up: what is
+    contradictory stays so, only not the smallest."""
     before = len(kept) + 1
-    while len(kept) < before:
-        before = len(kept)
-        for step in kept[::-1]:
-            fewer = [other for other in kept if other is not step]
-            if _may_leave_out(step, fewer) and _contradicts(fewer, budget):
-                kept = fewer
+    try:
+        while len(kept) < before:
+            before = len(kept)
+            for step in kept[::-1]:
+                fewer = [other for other in kept if other is not step]
+                if _may_leave_out(step, fewer) and _contradicts(fewer, budget):
+                    kept = fewer
+    except OutOfTime:
+        pass
     return kept
 
 

@@ -72,6 +72,14 @@ def test_invalid_with_a_minimal_contradiction(rows: list[Row], needed: int) -> N
     assert "process" in result.anomalies[0].text
 
 
+@pytest.mark.parametrize("spends", range(1, 8))
+def test_a_refutation_stands_when_time_runs_out_over_its_explanation(spends: int) -> None:
+    rows = next(iter(INVALID.values()))[0]
+    left = iter([1.0] * 2 + [1.0] * spends)
+    result = SequentialByValue().check(Recording(history(rows)), Budget(seconds_left=lambda: next(left, 0.0)))
+    assert (result.verdict, len(result.anomalies)) == (Verdict.INVALID, 1)
+
+
 def test_repeated_values_are_unknown_not_guessed() -> None:
     rows: list[Row] = [(0, "w", "x", 1, "ok", None), (1, "w", "x", 1, "ok", None), (2, "r", "x", 1, "ok", None)]
     result = SequentialByValue().check(Recording(history([*rows, (2, "r", "x", None, "ok", None)])), Budget())
