@@ -29,7 +29,7 @@ from checkers.traces import ElectionSafety, StateMachineSafety
 from checkers.verdict import Result, Verdict, merge
 from harness import plugins
 from harness.errors import BadInput
-from harness.experiment import Experiment
+from harness.experiment import READ_MODES, Experiment
 from harness.workload import Workload
 from results.junit import write_junit
 from results.report import render
@@ -81,9 +81,25 @@ def judge_history_file(path: Path, *, time_limit_s: float = TIME_LIMIT_S) -> dic
             f"{path} holds no operation of a workload that there is: {', '.join(plugins.names('workload'))}."
         )
     with _budget(time_limit_s, len(history.operations)) as budget:
-        results = list(_workload_results(used, Experiment(), Recording(history), budget))
+        results = [
+            result
+            for workload in used
+            for result in _workload_results([workload], _promised(history, workload), Recording(history), budget)
+        ]
     verdict = _verdict_object(results, history, ())
     return verdict | {"source": str(path), "seed": None, "seconds": round(time.monotonic() - began, 3)}
+
+
+def _promised(history: History, workload: Workload) -> Experiment:
+    """The experiment as far as a history tells it: which read mode was asked for. Raises BadInput for several."""
+    own = filter(workload.owns, history.operations)
+    modes = {operation.invoke.read for operation in own if operation.invoke.read is not None}
+    if len(modes) > 1 or not modes <= {*READ_MODES}:
+        raise BadInput(
+            f"The reads of {workload.name} were asked for as {', '.join(sorted(modes))}: judged is one of "
+            f"{', '.join(READ_MODES)}."
+        )
+    return Experiment(read_mode=next(iter(modes), None))
 
 
 def stored_experiment(run: Mapping[str, Any]) -> Experiment:

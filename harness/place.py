@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
+from threading import Event
 
 from harness.cluster import Node
 from harness.cluster.cleanup import clean_crashed
 from harness.cluster.docker import DockerCluster
 from harness.cluster.engine import connect
+from harness.errors import CannotRun
 from harness.experiment import Experiment
 from harness.image import ensure, require
 from harness.progress import Display, Progress
@@ -37,7 +39,7 @@ async def open_place(
 ) -> AsyncIterator[Place]:
     """Up on entry, down on exit. `name`: the run's. Raises BadInput, CannotRun."""
     with phase("node image"):
-        image = await asyncio.to_thread(_image, experiment, shown, progress)
+        image = await _image_in_time(experiment, shown, progress)
     cluster = DockerCluster(name, experiment.node_names, image=image, keep=experiment.keep)
     try:
         with phase("cluster up"):
@@ -53,7 +55,23 @@ async def open_place(
                 await cluster.down()
 
 
-def _image(experiment: Experiment, shown: Display, progress: Progress) -> str:
+async def _image_in_time(experiment: Experiment, shown: Display, progress: Progress) -> str:
+    """A cancelled build ends at its next word: the thread that it runs in would keep the process until it is done."""
+    cancelled = Event()
+
+    def note(detail: str) -> None:
+        if cancelled.is_set():
+            raise CannotRun("The node image was not built: interrupted.")
+        progress.note(detail)
+
+    try:
+        return await asyncio.to_thread(_image, experiment, shown, note)
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise
+
+
+def _image(experiment: Experiment, shown: Display, note: Callable[[str], None]) -> str:
     with closing(connect()) as client:
         leftovers = clean_crashed(client)
         if leftovers:
@@ -61,7 +79,7 @@ def _image(experiment: Experiment, shown: Display, progress: Progress) -> str:
             shown.say(f"removed what a run that was killed had left: {left}")
         if experiment.image is not None:
             return require(experiment.image, client)
-        return ensure(progress.note, client)
+        return ensure(note, client)
 
 
 def _say_kept(cluster: DockerCluster, shown: Display) -> None:

@@ -67,14 +67,15 @@ class Runner:
         self._workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
         self._kinds = load_kinds(experiment.nemesis)
         self._interpreter: Interpreter | None = None
-        self._stopped = False
+        self.stopped = False
+        """Whether `stop` was called."""
         self._run: dict[str, Any] = {}
         self._phases: list[dict[str, Any]] = []
         self._clock: Callable[[], int] = lambda: 0
 
     def stop(self) -> None:
         """Ends the run in order: no new operations, then healing, final reads and collecting as ever."""
-        self._stopped = True
+        self.stopped = True
         if self._interpreter is not None:
             self._interpreter.stop()
 
@@ -204,7 +205,7 @@ class Runner:
         )
         feeding = world.spawn(feed(world, schedule, commands.put), name="schedule")
         try:
-            if not self._stopped:
+            if not self.stopped:
                 await self._interpreter.run(mixture.main())
         finally:
             feeding.cancel()

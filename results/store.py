@@ -113,10 +113,13 @@ class RunFolder:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Readers see the old content or the new, never a part."""
+    """Readers see the old content or the new, never a part. Raises StoreError."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_bytes(data)
-    beside.replace(path)
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def create(root: Path, name: str) -> RunFolder:
@@ -127,6 +130,8 @@ def create(root: Path, name: str) -> RunFolder:
         )
     path = root / name
     try:
+        if root.exists() and not root.is_dir():
+            raise StoreError(f"The results folder {root} cannot be written: it is a file.")
         root.mkdir(parents=True, exist_ok=True)
         path.mkdir()
         (path / "nodes").mkdir()
@@ -163,7 +168,12 @@ def list_runs(root: Path) -> Sequence[RunFolder]:
         return []
     folders = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()]
     runs = [path for path in folders if (path / "run.json").is_file()]
-    return [RunFolder(path) for path in sorted(runs, key=lambda path: (path / "nodes").stat().st_ctime_ns)]
+    return [RunFolder(path) for path in sorted(runs, key=_made_ns)]
+
+
+def _made_ns(path: Path) -> int:
+    nodes = path / "nodes"
+    return (nodes if nodes.is_dir() else path).stat().st_ctime_ns  # copies and artefacts may lack empty folders
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -6,9 +6,11 @@ exit has one clear sentence on stderr; a traceback is shown with --debug alone.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from importlib.metadata import version
+from typing import Any
 
 import click
 
@@ -19,9 +21,24 @@ from results.store import StoreError
 
 EXIT_CANNOT_RUN = 3
 EXIT_INTERRUPTED = 130
+EXIT_UNREAD = 141
+"""Nobody read the output: as of a program that SIGPIPE ended."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Unread(Exception):
+    """Whoever read our output has gone."""
+
+
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Keeps a broken pipe from click, which ends it with 1: here that would mean invalid."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _Unread from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("raftstorm"), prog_name="raftstorm")
 def cli() -> None:
     """Break a Raft cluster on purpose, and decide from what its clients saw whether it kept its promises.
@@ -48,7 +65,7 @@ cli.add_command(maintenance.doctor)
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command and exits with its code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in arguments
     try:
         code = cli.main(arguments, prog_name="raftstorm", standalone_mode=False)
@@ -60,9 +77,10 @@ def main(arguments: list[str] | None = None) -> None:
         code = _complain(error.format_message(), debug, EXIT_CANNOT_RUN)
     except (RaftstormError, StoreError, HistoryError) as error:
         code = _complain(str(error), debug, EXIT_CANNOT_RUN)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; python would complain of it at exit
-        code = 0
+    except _Unread:
+        # Python would complain at exit of what is left of the output, with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_UNREAD
     except Exception as error:
         code = _complain(
             f"a mistake of raftstorm's own: {type(error).__name__}: {error} (--debug shows where).", debug, 3

@@ -62,7 +62,7 @@ def run(experiment: str | None, as_json: bool, debug: bool, **flags: Any) -> Non
     given = {name.replace("_", "-"): value for name, value in flags.items() if value is not None}
     chosen = build(load_file(experiment) if experiment else {}, given)
     plugins.load("system", chosen.system).check(chosen.system_options)
-    outcomes = [_one_run(chosen, number, as_json) for number in range(chosen.runs)]
+    outcomes = _runs(chosen, as_json)
     if len(outcomes) > 1:
         click.echo(_campaign_table(outcomes), err=as_json)
     if as_json:
@@ -70,7 +70,18 @@ def run(experiment: str | None, as_json: bool, debug: bool, **flags: Any) -> Non
     raise click.exceptions.Exit(EXIT_CODES[merge(Verdict(outcome["verdict"]) for outcome in outcomes)])
 
 
-def _one_run(experiment: Experiment, number: int, as_json: bool) -> dict[str, Any]:
+def _runs(experiment: Experiment, as_json: bool) -> list[dict[str, Any]]:
+    """One after another. A run that was interrupted is the last."""
+    outcomes: list[dict[str, Any]] = []
+    interrupted = False
+    while len(outcomes) < experiment.runs and not interrupted:
+        verdict, interrupted = _one_run(experiment, len(outcomes), as_json)
+        outcomes.append(verdict)
+    return outcomes
+
+
+def _one_run(experiment: Experiment, number: int, as_json: bool) -> tuple[dict[str, Any], bool]:
+    """The verdict, and whether somebody interrupted the run."""
     seed = secrets.randbelow(_MOST_SEED) if experiment.seed is None else experiment.seed + number
     experiment = msgspec.structs.replace(experiment, seed=seed)
     folder = create(Path(experiment.results), _run_name(experiment, number))
@@ -79,12 +90,12 @@ def _one_run(experiment: Experiment, number: int, as_json: bool) -> dict[str, An
     with display(progress) as shown:
         shown.say(f"run {folder.name}, seed {seed}, in {folder.path}")
         try:
-            verdict = _record_and_judge(experiment, folder, progress, shown)
+            verdict, interrupted = _record_and_judge(experiment, folder, progress, shown)
         except BaseException:
             folder.discard_if_empty()
             raise
     click.echo(summary(verdict, folder.report_path), err=as_json)
-    return verdict
+    return verdict, interrupted
 
 
 def _run_name(experiment: Experiment, number: int) -> str:
@@ -93,12 +104,14 @@ def _run_name(experiment: Experiment, number: int) -> str:
     return experiment.name if experiment.runs == 1 else f"{experiment.name}-{number + 1}"
 
 
-def _record_and_judge(experiment: Experiment, folder: RunFolder, progress: Progress, shown: Display) -> dict[str, Any]:
+def _record_and_judge(
+    experiment: Experiment, folder: RunFolder, progress: Progress, shown: Display
+) -> tuple[dict[str, Any], bool]:
     runner = Runner(experiment, folder, progress, shown)
     asyncio.run(_interruptible(runner, shown))
     progress.begin("judging")
     shown.refresh()
-    return judge_run(folder)
+    return judge_run(folder), runner.stopped
 
 
 async def _interruptible(runner: Runner, shown: Display) -> None:

@@ -36,7 +36,7 @@ _ORDER: Final = {Verdict.INVALID.value: 0, Verdict.UNKNOWN.value: 1, Verdict.VAL
 
 def render(run_folder: Path) -> Path:
     """Writes report.html into the run folder and returns its path. What is missing from the folder, the page says.
-    Raises OSError where the folder cannot be written."""
+    Raises StoreError where the folder cannot be written."""
     path = Path(run_folder)
     html = page(read(path))
     report = path / "report.html"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.experiment import Experiment
 
 ROOT = Path(__file__).parents[2]
 INVOKE = '{"index":0,"time":5,"process":0,"type":"invoke","f":"write","key":"r0","value":1}\n'
@@ -24,6 +25,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def command(*arguments: str) -> int:
+    """Its exit code."""
     with pytest.raises(SystemExit) as exit_:
         main(list(arguments))
     return int(exit_.value.code or 0)
@@ -78,6 +80,22 @@ def test_no_engine(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("results/runs/*"))
 
 
+def test_an_interrupted_run_is_the_last_of_its_campaign(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seeds: list[int | None] = []
+
+    def record_and_judge(experiment: Experiment, *_: object) -> tuple[dict[str, object], bool]:
+        seeds.append(experiment.seed)
+        verdict = {"verdict": "valid", "run": "r", "seed": experiment.seed, "seconds": 1, "operations": {"total": 1}}
+        return verdict, len(seeds) == 2
+
+    monkeypatch.setattr("harness.cli.run._record_and_judge", record_and_judge)
+    assert command("run", "--runs", "4", "--seed", "7", "--name", "some", "--json") == 0
+    assert seeds == [7, 8]
+    assert len(json.loads(capsys.readouterr().out.strip().splitlines()[-1])["runs"]) == 2
+
+
 def test_a_history_alone_is_judged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "history.jsonl").write_text(INVOKE + OK)
     assert command("check", "history.jsonl", "--json") == 2
@@ -85,6 +103,47 @@ def test_a_history_alone_is_judged(capsys: pytest.CaptureFixture[str], tmp_path:
     assert said["verdict"] == "unknown"
     assert said["operations"]["total"] == 1
     assert {"anomalies", "checkers", "faults", "seconds", "source", "seed"} <= set(said)
+
+
+@pytest.mark.parametrize(("mode", "code", "checker"), [("stale", 2, "no-invented-values"), (None, 1, "linearizable")])
+def test_a_history_alone_is_judged_by_the_reads_that_were_asked_for(
+    mode: str | None, code: int, checker: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "history.jsonl").write_text(INVOKE + OK + read_of_nothing(2, mode))
+    assert command("check", "history.jsonl", "--json") == code
+    said = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert f"register: {checker}" in [result["checker"] for result in said["checkers"]]
+
+
+def test_reads_asked_for_in_several_modes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    reads = read_of_nothing(2, "stale") + read_of_nothing(4, "lease")
+    (tmp_path / "history.jsonl").write_text(INVOKE + OK + reads)
+    assert command("check", "history.jsonl") == 3
+    assert "asked for as lease, stale" in capsys.readouterr().err
+
+
+def read_of_nothing(index: int, mode: str | None) -> str:
+    common = {"time": 20, "process": 0, "f": "read", "key": "r0", "value": None} | ({"read": mode} if mode else {})
+    events = ({"index": index, "type": "invoke", **common}, {"index": index + 1, "type": "ok", **common})
+    return "".join(json.dumps(event) + "\n" for event in events)
+
+
+def test_a_verdict_that_nobody_reads_is_not_taken_for_valid(tmp_path: Path) -> None:
+    (tmp_path / "history.jsonl").write_text(INVOKE + OK)
+    program = [sys.executable, "-c", "from harness.cli import main; main()", "check", "history.jsonl"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        program, cwd=tmp_path, env=environment, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_no_command_is_a_call_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command() == 0
+    assert "Usage: raftstorm" in capsys.readouterr().out
 
 
 def test_a_history_that_was_cut_is_judged_without_its_last_line(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from results.store import StoreError, create, find, list_runs
+from results.store import RunFolder, StoreError, create, find, list_runs
 
 LINE = b'{"index":0,"time":1,"process":0,"type":"invoke","f":"read","key":"x","value":null}\n'
 
@@ -35,6 +35,24 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
         create(tmp_path / "file" / "runs", "one")
+
+
+def test_a_results_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="it is a file"):
+        create(tmp_path / "file", "one")
+
+
+def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"run\.json cannot be written"):
+        RunFolder(tmp_path / "gone").save_run({})
+
+
+def test_runs_whose_empty_folders_were_lost_on_the_way_are_listed(tmp_path: Path) -> None:
+    folder = create(tmp_path, "one")
+    folder.save_run({})
+    (folder.path / "nodes").rmdir()
+    assert [run.name for run in list_runs(tmp_path)] == ["one"]
 
 
 def test_a_run_that_is_not_there(tmp_path: Path) -> None:
