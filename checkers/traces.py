@@ -79,11 +79,12 @@ def _two_leaders(traces: Traces) -> Iterator[Anomaly]:
 
 def _broken_promises(traces: Traces) -> Iterator[Anomaly]:
     for node, trace in traces.items():
-        term = 0
+        term, pid = 0, None
         votes: dict[int, str] = {}
         for record in trace:
-            if record.get("event") == "start":
-                term, votes = 0, {}
+            # Of a killed process the last line may be torn, and the next one's first line, its start, with it.
+            if record.get("event") == "start" or record.get("pid") != pid:
+                term, votes, pid = 0, {}, record.get("pid")
             if record["term"] < term:
                 yield Anomaly(
                     kind="term-went-back",

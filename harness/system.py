@@ -59,6 +59,9 @@ class System(Protocol):
     @property
     def name(self) -> str: ...
 
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raises BadInput, in one sentence, for options that it cannot work with, before anything is started."""
+
     async def install(self, nodes: Sequence[Node], options: Mapping[str, Any]) -> None:
         """Brings configuration (and, with options["source"], changed code) to every node. `options["bug"]` names a
         deliberate bug. Raises BadInput, ControlError."""

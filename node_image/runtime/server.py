@@ -1,7 +1,8 @@
 """Start and stop of the process.
 
 Exit codes: 0 told to stop; 65 what is stored is corrupt (EX_DATAERR); 74 the disk failed (EX_IOERR); 78 the
-configuration cannot work (EX_CONFIG); 71 a port cannot be listened on (EX_OSERR).
+configuration cannot work (EX_CONFIG); 71 a port cannot be listened on (EX_OSERR); 70 a mistake of the node's own
+(EX_SOFTWARE).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import random
 import signal
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from node_image.driver.node import Node
 from node_image.runtime.clocks import read_clocks
@@ -27,6 +28,7 @@ from node_image.runtime.trace import TraceFile
 from node_image.storage import Corrupt
 
 EXIT_CORRUPT: Final = 65
+EXIT_MISTAKE: Final = 70
 EXIT_CANNOT_LISTEN: Final = 71
 EXIT_DISK: Final = 74
 EXIT_CONFIG: Final = 78
@@ -45,6 +47,7 @@ class Stop(Exception):
 async def serve(config: ProcessConfig) -> None:
     """Until SIGTERM or SIGINT. Raises Stop."""
     stopped = _stop_on_signals()
+    stop_on_mistakes()
     trace = _open_trace(config)
     links = {
         name: Link(config.node.node, name, address)
@@ -71,6 +74,20 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     return stopped
+
+
+def stop_on_mistakes() -> None:
+    """A turn that was broken off has lost inputs and effects; what is done after it could call durable what never was
+    written. So the process ends, and recovery begins from what is."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if "handle" not in context:  # no callback of ours: a connection's trouble
+            loop.default_exception_handler(context)
+            return
+        log.critical("a mistake of the node's own, it stops: %s", context["message"], exc_info=context.get("exception"))
+        os._exit(EXIT_MISTAKE)
+
+    asyncio.get_running_loop().set_exception_handler(handle)
 
 
 def _open_trace(config: ProcessConfig) -> TraceFile:

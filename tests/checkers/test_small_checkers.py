@@ -134,6 +134,13 @@ def test_election_safety(traces: Traces, kinds: list[str]) -> None:
     assert [anomaly.kind for anomaly in result.anomalies] == kinds
 
 
+def test_a_new_process_may_have_forgotten_a_term_that_it_told_nobody() -> None:
+    """Its first line, the start, may be lost behind a torn one."""
+    before, after = trace((2, "follower", "n1", 3, "aa"), (1, "follower", None, 3, "aa"))
+    result = ElectionSafety().check(Recording(History([]), {"n1": [before | {"pid": 7}, after | {"pid": 8}]}), Budget())
+    assert result.verdict is Verdict.VALID
+
+
 @pytest.mark.parametrize(
     ("traces", "verdict"),
     [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
 import socket
 from pathlib import Path
@@ -10,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from node_image.runtime.config import BadConfig, read_config
-from node_image.runtime.server import EXIT_CANNOT_LISTEN, EXIT_CONFIG, EXIT_CORRUPT, EXIT_DISK
+from node_image.runtime.server import (
+    EXIT_CANNOT_LISTEN,
+    EXIT_CONFIG,
+    EXIT_CORRUPT,
+    EXIT_DISK,
+    EXIT_MISTAKE,
+    stop_on_mistakes,
+)
 from tests.node.runtime.cluster import NodeProcess, one_node
 
 FIRST_SEGMENT = "wal-0000000001"
@@ -31,6 +40,19 @@ def test_sigterm_is_an_orderly_end(tmp_path: Path) -> None:
         assert node.ask("read", key="k")["value"] == 1
         assert [line["event"] for line in node.trace_lines()].count("start") == 2
         assert written["index"] > 0
+
+
+def test_a_mistake_of_its_own_stops_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+
+    async def broken() -> None:
+        stop_on_mistakes()
+        asyncio.get_running_loop().call_soon([].pop)
+        await asyncio.sleep(0)
+
+    asyncio.run(broken())
+    assert codes == [EXIT_MISTAKE]
 
 
 def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
