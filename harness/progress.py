@@ -16,6 +16,7 @@ from rich.text import Text
 from checkers.events import NEMESIS, Event, EventType
 
 PLAIN_EVERY_S = 5.0
+RATE_OVER_S = 2.0
 
 
 @dataclass
@@ -70,16 +71,25 @@ class Progress:
     def remaining_s(self) -> float | None:
         return None if self.phase_seconds is None else max(0.0, self.phase_seconds - self.elapsed_s)
 
+    def sample(self) -> None:
+        """Notes how many operations are done. Displays call it at every refresh."""
+        now = self.now_s()
+        self._marks = [mark for mark in self._marks if mark[0] > now - RATE_OVER_S] + [(now, self.done)]
+
+    @property
+    def done(self) -> int:
+        return self.ok + self.fail + self.info
+
     def rate(self) -> float:
-        """Completed operations a second over about the last two seconds."""
-        now, done = self.now_s(), self.ok + self.fail + self.info
-        self._marks = [mark for mark in self._marks if mark[0] > now - 2.0] + [(now, done)]
-        began, before = self._marks[0]
-        return (done - before) / (now - began) if now > began else 0.0
+        """Completed operations a second, over about the last two seconds."""
+        if len(self._marks) < 2:
+            return 0.0
+        (began, before), (now, done) = self._marks[0], self._marks[-1]
+        return (done - before) / (now - began)
 
     def line(self) -> str:
         """All of it in one line. Before the first operation there is only the phase."""
-        if self.detail or not self.ok + self.fail + self.info:
+        if self.detail or not self.done:
             return f"{self.phase} {self.elapsed_s:.0f} s" + (f" | {self.detail}" if self.detail else "")
         remaining = "" if self.remaining_s is None else f", {self.remaining_s:.0f} s to go"
         faults = ", ".join(self.faults.values()) or "none"
@@ -117,6 +127,7 @@ class PlainDisplay:
         pass
 
     def refresh(self) -> None:
+        self._progress.sample()
         phase, shown_s = self._shown
         now = self._progress.now_s()
         if phase != self._progress.phase or now - shown_s >= PLAIN_EVERY_S:
@@ -145,6 +156,7 @@ class LiveDisplay:
         self._live.stop()
 
     def refresh(self) -> None:
+        self._progress.sample()
         self._live.update(panel(self._progress), refresh=True)
 
     def say(self, text: str) -> None:
