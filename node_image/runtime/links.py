@@ -17,6 +17,7 @@ from typing import Final, cast
 
 from node_image.runtime.config import Address
 from node_image.runtime.frames import greeting
+from node_image.runtime.transports import write
 
 DIAL_TIMEOUT_S: Final = 0.5
 REDIAL_DELAY_S: Final = 0.1
@@ -42,7 +43,7 @@ class Link(asyncio.Protocol):
         """Drops them if the peer is away, or too far behind."""
         transport = self._transport
         if transport is not None and transport.get_write_buffer_size() <= MAX_QUEUED_BYTES:
-            transport.write(b"".join(frames))
+            write(transport, b"".join(frames))
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -79,7 +80,7 @@ class Link(asyncio.Protocol):
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(USER_TIMEOUT_S * 1000))
-        transport.write(self._greeting)
+        write(transport, self._greeting)
         self._transport = transport
         self._reported = False
         log.info("link to %s (%s:%d) is up", self._peer, *self._address)

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, cast
 
 from node_image.driver.wire import WireError, decode
 from node_image.runtime.frames import FrameError, FrameReader, greeted
+from node_image.runtime.transports import write
 
 MAX_LINE_BYTES: Final = 1 << 20
 KEEPALIVE_IDLE_S: Final = 5
@@ -106,7 +107,7 @@ class ClientConnection(asyncio.Protocol):
 
     def send(self, responses: Sequence[Request]) -> None:
         if self._transport is not None:
-            self._transport.write(("\n".join(map(_encode, responses)) + "\n").encode())
+            write(self._transport, ("\n".join(map(_encode, responses)) + "\n").encode())
 
     def close(self) -> None:
         if self._transport is not None:
