@@ -46,6 +46,8 @@ class Recording:
     history: History
     traces: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Node name -> the records of its trace.jsonl, in the order written (docs/trace-format.md)."""
+    logs: Mapping[str, str] = field(default_factory=dict)
+    """Node name -> what its server logged."""
     asked_faults: Sequence[str] = ()
     """Kinds of fault that the experiment asked for."""
 

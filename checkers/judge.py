@@ -32,7 +32,8 @@ def _unknown(checker: Checker, reason: str) -> Result:
 
 
 def judge(
-    checkers: Sequence[Checker], recording: Recording, budget: Budget, clock: Callable[[], float]
+    checkers: Sequence[Checker], recording: Recording, budget: Callable[[], Budget], clock: Callable[[], float]
 ) -> list[Result]:
-    """The results of all, in the order of the checkers."""
-    return [judge_one(checker, recording, budget, clock) for checker in checkers]
+    """The results of all, in the order of the checkers. Each gets a fresh budget: one that takes long leaves the
+    others their time."""
+    return [judge_one(checker, recording, budget(), clock) for checker in checkers]

@@ -22,8 +22,9 @@ import msgspec
 
 from checkers.checker import Budget, Checker, Recording, serial_map
 from checkers.faults import FaultCoverage, coverage
-from checkers.history import History, decode
+from checkers.history import History, HistoryError, decode
 from checkers.judge import judge
+from checkers.logs import NodeLogs
 from checkers.stats import COMPLETIONS, latencies
 from checkers.traces import ElectionSafety, StateMachineSafety
 from checkers.verdict import Result, Verdict, merge
@@ -35,7 +36,10 @@ from results.junit import write_junit
 from results.report import render
 from results.store import RunFolder
 
+Budgets = Callable[[], Budget]
+
 TIME_LIMIT_S: Final = 300.0
+"""Of each checker."""
 PARALLEL_FROM: Final = 50_000
 """Operations from which on starting processes pays."""
 
@@ -49,7 +53,7 @@ def judge_run(folder: RunFolder, *, time_limit_s: float = TIME_LIMIT_S) -> dict[
     experiment = stored_experiment(run)
     history = folder.history()
     workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
-    recording = Recording(history, folder.traces(), experiment.nemesis)
+    recording = Recording(history, folder.traces(), folder.logs(), experiment.nemesis)
     results = _judge_all(workloads, experiment, recording, time_limit_s)
     verdict = _verdict_object(results, history, experiment.nemesis)
     verdict |= {
@@ -68,12 +72,14 @@ def judge_run(folder: RunFolder, *, time_limit_s: float = TIME_LIMIT_S) -> dict[
 
 def judge_history_file(path: Path, *, time_limit_s: float = TIME_LIMIT_S) -> dict[str, Any]:
     """Judges a history.jsonl that stands alone: what can be known of it without traces, by the workload that each
-    operation's key belongs to. Raises BadInput where it cannot be read, HistoryError where it is no history."""
+    operation's key belongs to. Raises BadInput where it cannot be read or is no history."""
     began = time.monotonic()
     try:
         history = decode(path.read_bytes())
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    except HistoryError as error:
+        raise BadInput(f"{path} is not a history: {error}.") from error
     workloads = [plugins.load("workload", name) for name in plugins.names("workload")]
     used = [workload for workload in workloads if any(map(workload.owns, history.operations))]
     if not used:
@@ -113,7 +119,7 @@ def stored_experiment(run: Mapping[str, Any]) -> Experiment:
 def _judge_all(
     workloads: Sequence[Workload], experiment: Experiment, recording: Recording, time_limit_s: float
 ) -> list[Result]:
-    common: list[Checker] = [ElectionSafety(), StateMachineSafety()]
+    common: list[Checker] = [ElectionSafety(), StateMachineSafety(), NodeLogs()]
     if experiment.nemesis:
         common.insert(0, FaultCoverage())
     with _budget(time_limit_s, len(recording.history.operations)) as budget:
@@ -122,7 +128,7 @@ def _judge_all(
 
 
 def _workload_results(
-    workloads: Sequence[Workload], experiment: Experiment, recording: Recording, budget: Budget
+    workloads: Sequence[Workload], experiment: Experiment, recording: Recording, budget: Budgets
 ) -> Iterator[Result]:
     for workload in workloads:
         own = replace(recording, history=only(recording.history, workload))
@@ -154,17 +160,17 @@ class Deadline:
 
 
 @contextmanager
-def _budget(time_limit_s: float, operations: int) -> Iterator[Budget]:
-    seconds_left = Deadline(time.monotonic() + time_limit_s)
+def _budget(time_limit_s: float, operations: int) -> Iterator[Budgets]:
+    """Budgets of `time_limit_s` seconds each, from when they are made."""
     if operations < PARALLEL_FROM or (os.cpu_count() or 1) == 1:
-        yield Budget(seconds_left, serial_map)
+        yield lambda: Budget(Deadline(time.monotonic() + time_limit_s), serial_map)
         return
     with ProcessPoolExecutor(mp_context=get_context("forkserver")) as pool:
 
         def parallel_map(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
             return pool.map(function, items)
 
-        yield Budget(seconds_left, parallel_map)
+        yield lambda: Budget(Deadline(time.monotonic() + time_limit_s), parallel_map)
 
 
 def _verdict_object(results: Sequence[Result], history: History, asked_faults: Sequence[str]) -> dict[str, Any]:

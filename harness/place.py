@@ -75,7 +75,7 @@ def _image(experiment: Experiment, shown: Display, note: Callable[[str], None]) 
     with closing(connect()) as client:
         leftovers = clean_crashed(client)
         if leftovers:
-            left = ", ".join(leftovers.containers or leftovers.networks)
+            left = ", ".join(leftovers.containers or leftovers.networks or leftovers.volumes)
             shown.say(f"removed what a run that was killed had left: {left}")
         if experiment.image is not None:
             return require(experiment.image, client)

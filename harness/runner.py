@@ -79,6 +79,11 @@ class Runner:
         if self._interpreter is not None:
             self._interpreter.stop()
 
+    @property
+    def recording(self) -> bool:
+        """Whether there is, or may be, anything recorded that is worth judging."""
+        return self._interpreter is not None
+
     async def record(self) -> None:
         """Raises RaftstormError where the experiment could not run at all."""
         self._save_run(created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **self._facts())
@@ -190,8 +195,14 @@ class Runner:
             await self._interpreter.close()
         except (RaftstormError, HealFailed) as error:
             log.error("%s", error)
-            self._shown.say(str(error))
-            self._save_run(trouble=str(error))
+            self._trouble(str(error))
+        except Exception as error:
+            log.exception("a mistake of the harness's own")
+            self._trouble(f"A mistake of raftstorm's own: {type(error).__name__}: {error}; harness.log shows where.")
+
+    def _trouble(self, sentence: str) -> None:
+        self._shown.say(sentence)
+        self._save_run(trouble=sentence)
 
     async def _storm(self, world: RealWorld, nemesis: Nemesis, mixture: Mixture) -> None:
         assert self._interpreter is not None

@@ -93,6 +93,11 @@ class RunFolder:
         files = sorted(self.path.glob("nodes/*/trace.jsonl"))
         return {file.parent.name: list(_read_lines(file)) for file in files}
 
+    def logs(self) -> dict[str, str]:
+        """What each node's server logged."""
+        files = sorted(self.path.glob("nodes/*/node.log"))
+        return {file.parent.name: file.read_text("utf-8", "replace") for file in files}
+
     def save_run(self, run: Mapping[str, Any]) -> None:
         self._save("run.json", run)
 

@@ -75,7 +75,12 @@ def _runs(experiment: Experiment, as_json: bool) -> list[dict[str, Any]]:
     outcomes: list[dict[str, Any]] = []
     interrupted = False
     while len(outcomes) < experiment.runs and not interrupted:
-        verdict, interrupted = _one_run(experiment, len(outcomes), as_json)
+        try:
+            verdict, interrupted = _one_run(experiment, len(outcomes), as_json)
+        except BaseException:
+            if outcomes:  # what was judged before is not lost in the sentence that follows
+                click.echo(_campaign_table(outcomes), err=as_json)
+            raise
         outcomes.append(verdict)
     return outcomes
 
@@ -120,6 +125,9 @@ async def _interruptible(runner: Runner, shown: Display) -> None:
     task = asyncio.ensure_future(runner.record())
 
     def first() -> None:
+        if not runner.recording:
+            task.cancel()
+            return
         shown.say(
             "stopping: no more operations, faults are healed and what was recorded is judged (again: stop at once)"
         )

@@ -12,6 +12,7 @@ from checkers.events import NEMESIS, Event, EventType
 from checkers.faults import FaultCoverage
 from checkers.history import History
 from checkers.judge import judge
+from checkers.logs import NodeLogs
 from checkers.stats import Statistics, latencies, quantiles
 from checkers.traces import ElectionSafety, StateMachineSafety
 from checkers.values import NoInventedValues
@@ -170,8 +171,21 @@ class Broken:
 
 
 def test_a_checker_that_fails_is_unknown_with_the_reason() -> None:
-    late, broken = judge([Late(), Broken()], Recording(History([])), Budget(), iter(range(9)).__next__)
+    late, broken = judge([Late(), Broken()], Recording(History([])), Budget, iter(range(9)).__next__)
     assert (late.verdict, broken.verdict) == (Verdict.UNKNOWN, Verdict.UNKNOWN)
     assert "time" in str(late.reason)
     assert "ZeroDivisionError: of its own" in str(broken.reason)
     assert late.seconds == 1
+
+
+@pytest.mark.parametrize(
+    ("log", "verdict"),
+    [
+        ("12:00 n1 INFO    raft: term 2: leader\n", Verdict.VALID),
+        ("12:00 n1 CRITICAL node: a mistake of its own\n", Verdict.INVALID),
+        ("12:00 n1 INFO x\nTraceback (most recent call last):\n", Verdict.INVALID),
+    ],
+)
+def test_node_logs(log: str, verdict: Verdict) -> None:
+    result = NodeLogs().check(Recording(History([]), logs={"n1": log}), Budget())
+    assert (result.verdict, len(result.anomalies)) == (verdict, int(verdict is Verdict.INVALID))
