@@ -30,7 +30,10 @@ class NodeLogs:
             verdict=Verdict.INVALID if anomalies else Verdict.VALID,
             anomalies=anomalies[:MOST_ANOMALIES],
             operations=sum(log.count("\n") for log in recording.logs.values()),
-            details={"anomalies": len(anomalies)},
+            details={
+                "anomalies": len(anomalies),
+                "promise": "No server stops by a mistake of its own, or writes a traceback.",
+            },
         )
 
     def _found(self, node: str, log: str) -> Iterator[Anomaly]:
