@@ -23,8 +23,9 @@ from harness.nemesis.fault import Variant, View
 from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
 from harness.world import Future, World
 
-SMALL_S: Final = (0.005, 0.2)
-LARGE_S: Final = (0.2, 120.0)
+SMALL_S: Final = (0.005, 1.0)
+LARGE_S: Final = (1.0, 120.0)
+LARGE_SHARE: Final = 0.85
 STROBE_PERIOD_S: Final = (0.15, 0.5)
 DRIFT_STEP_S: Final = (0.001, 0.002)
 DRIFT_PERIOD_S: Final = 0.2
@@ -87,7 +88,7 @@ class Drift(Jump):
 
 def magnitude(rng: Random) -> float:
     """Seconds, rounded to the millisecond; three of four above 0.2 s."""
-    low, high = LARGE_S if rng.random() < 0.75 else SMALL_S
+    low, high = LARGE_S if rng.random() < LARGE_SHARE else SMALL_S
     return round(exp(rng.uniform(log(low), log(high))), 3)
 
 
