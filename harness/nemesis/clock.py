@@ -87,7 +87,7 @@ class Drift(Jump):
 
 
 def magnitude(rng: Random) -> float:
-    """Seconds, rounded to the millisecond; three of four above 0.2 s."""
+    """Seconds, rounded to the millisecond; most above 1 s, longer than an election."""
     low, high = LARGE_S if rng.random() < LARGE_SHARE else SMALL_S
     return round(exp(rng.uniform(log(low), log(high))), 3)
 
