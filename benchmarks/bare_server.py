@@ -13,7 +13,7 @@ between the client and the server; relayed has the node's hops and no replicatio
     python -m benchmarks.bare_server server FILE ECHO_HOST:PORT...
     python -m benchmarks.bare_server relay SERVER_HOST:PORT
 
-Each prints the port it listens on.
+Each prints the port it listens on: any free one of 127.0.0.1, or the HOST:PORT in the environment's BARE_LISTEN.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ async def main(role: str, *arguments: str) -> None:
             _, protocol = await loop.create_connection(partial(ToEcho, server), *_address(echo))
             server.echoes.append(protocol)
         factory = partial(ToClient, server)
-    listener = await loop.create_server(factory, "127.0.0.1", 0)
+    listener = await loop.create_server(factory, *_address(os.environ.get("BARE_LISTEN", "127.0.0.1:0")))
     print(listener.sockets[0].getsockname()[1], flush=True)
     await listener.serve_forever()
 
