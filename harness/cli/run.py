@@ -43,7 +43,7 @@ _MOST_SEED = 2**31
 @click.option("--time-limit", type=float, help="Seconds of the main phase.  [default: 30]")
 @click.option("--call-timeout", type=float, help="Seconds that a client waits for an answer.  [default: 3]")
 @click.option("--seed", type=int, help="Decides the faults and every process's choices.  [default: a fresh one]")
-@click.option("--runs", type=int, help="Runs one after another, with seeds counted up.  [default: 1]")
+@click.option("--runs", type=int, help="Runs one after another; a --seed is counted up.  [default: 1]")
 @click.option("--bug", help="Start the nodes with a deliberate bug.")
 @click.option("--node-source", help="Run the node from this folder instead of the image's copy.")
 @click.option("--image", help="A node image to use instead of the project's own.")
