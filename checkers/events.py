@@ -43,8 +43,9 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, gc=Fa
     """What was done: read, write, cas, txn, ...; for the nemesis the kind of fault."""
     key: str | None = None
     value: Any
-    """write: the value; cas: [expected, new]; read: null when invoked, the value seen when ok. An ok cas with the
-    value [expected, new] matched; one that did not match is ok too, with `actual` holding the value that it saw."""
+    """What the operation is about (docs/history-format.md lists them all). write: the value; cas: [expected, new];
+    read: null when invoked, the value seen when ok. An ok cas with the value [expected, new] matched; one that did not
+    match is ok too, with `actual` holding the value that it saw."""
     actual: Any = msgspec.UNSET
     """ok cas that did not match: the value that it saw instead (may be null). Left out when it matched."""
     node: str | None = None

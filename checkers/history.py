@@ -40,7 +40,8 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     f: str
     key: str | None
     value: Any
-    """write: the value; cas: (expected, new) as recorded; an ok read: the value read; other reads: None."""
+    """What the operation was about, as far as is known: an ok operation's answer (docs/history-format.md, operations),
+    or what was invoked where the answer has no value; of others what was invoked. A read that is not ok has None."""
     outcome: EventType
     invoked: int
     returned: int
@@ -150,6 +151,6 @@ def _operation(invoke: Event, completion: Event | None) -> Operation:
     if completion is None or completion.type is EventType.INFO:
         return Operation(process, f, key, invoke.value, EventType.INFO, began, PENDING, invoke, completion)
     outcome = completion.type
-    seen = outcome is EventType.OK and f in READS
-    value = completion.value if seen else invoke.value
+    answered = outcome is EventType.OK and (f in READS or completion.value is not None)
+    value = completion.value if answered else invoke.value
     return Operation(process, f, key, value, outcome, began, completion.index, invoke, completion)
