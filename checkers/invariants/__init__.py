@@ -1,0 +1,12 @@
+"""Invariants: promises of whole objects that can be read off a history without searching for an order of it.
+
+Each checker here counts, compares or keeps bounds, in time close to the length of the history, and says invalid only
+for what no order of the operations explains. What it decides, and what it leaves to the checkers of linearizability or
+of transactions, stands at the top of its file.
+"""
+
+from checkers.invariants.counter import CounterBounds
+from checkers.invariants.total_queue import TotalQueue
+from checkers.invariants.unique_ids import UniqueIds
+
+__all__ = ["CounterBounds", "TotalQueue", "UniqueIds"]
