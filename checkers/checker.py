@@ -21,6 +21,18 @@ class OutOfTime(Exception):
     """The budget is used up: the answer is unknown."""
 
 
+class NotOfModel(ValueError):
+    """An operation that the object which is judged does not have. `event`: the index of its invocation."""
+
+    def __init__(self, event: int, why: str) -> None:
+        super().__init__(event, why)  # both, so that it pickles: checkers run in other processes too
+        self.event = event
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"event {self.event}: {self.why}"
+
+
 def serial_map(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
     return map(function, items)
 

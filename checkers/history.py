@@ -61,6 +61,12 @@ class History:
     events: Sequence[Event]
     cut: bool = False
     """The last line was incomplete (the recorder was killed while writing) and was left out."""
+    lines: Sequence[int] = ()
+    """Where the file is not one event a line: by event index, the line (from 1) on which it stands."""
+
+    def line_of(self, index: int) -> int:
+        """The line of the file, from 1, on which an event stands."""
+        return self.lines[index] if self.lines else index + 1
 
     @cached_property
     def operations(self) -> Sequence[Operation]:

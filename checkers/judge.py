@@ -9,13 +9,23 @@ from checkers.checker import Budget, Checker, OutOfTime, Recording
 from checkers.verdict import Result, Verdict
 
 
-def judge_one(checker: Checker, recording: Recording, budget: Budget, clock: Callable[[], float]) -> Result:
-    """One result, never an exception: a checker that raises or runs out of time is unknown, with the reason.
+def judge_one(
+    checker: Checker,
+    recording: Recording,
+    budget: Budget,
+    clock: Callable[[], float],
+    *,
+    let_through: tuple[type[Exception], ...] = (),
+) -> Result:
+    """One result, never an exception (but those to `let_through`): a checker that raises or runs out of time is
+    unknown, with the reason.
 
     `clock` gives seconds; `Result.seconds` is measured with it."""
     began = clock()
     try:
         result = checker.check(recording, budget)
+    except let_through:
+        raise
     except OutOfTime:
         result = _unknown(checker, "it ran out of time before it could decide")
     except MemoryError:

@@ -22,6 +22,7 @@ from typing import Final
 import msgspec
 
 from checkers.canonical import canonical
+from checkers.checker import NotOfModel
 from checkers.events import EventType
 from checkers.history import PENDING, READS, Operation
 
@@ -60,7 +61,7 @@ class Action(msgspec.Struct, frozen=True, gc=False):
     returned: int
 
 
-class NotARegister(ValueError):
+class NotARegister(NotOfModel):
     """An operation that a register does not have."""
 
 
@@ -87,7 +88,7 @@ def action(operation: Operation) -> Action | None:
         return _cas(operation)
     if f == "append" and isinstance(operation.value, str):
         return _make(operation, APPEND, operation.value)
-    raise NotARegister(f"event {operation.invoked}: a register has no {f} of {operation.value!r}")
+    raise NotARegister(operation.invoked, f"a register has no {f} of {operation.value!r}")
 
 
 def _make(operation: Operation, kind: Kind, value: object, expected: Value = None) -> Action:
@@ -99,7 +100,7 @@ def _make(operation: Operation, kind: Kind, value: object, expected: Value = Non
 def _cas(operation: Operation) -> Action | None:
     pair = operation.value
     if not isinstance(pair, list | tuple) or len(pair) != 2:
-        raise NotARegister(f"event {operation.invoked}: a cas needs [expected, new], not {pair!r}")
+        raise NotARegister(operation.invoked, f"a cas needs [expected, new], not {pair!r}")
     expected, new = canonical(pair[0]), canonical(pair[1])
     certain = operation.outcome is EventType.OK
     if certain and not operation.matched:

@@ -1,0 +1,150 @@
+"""Judging a history by a model: the call for whoever has a history, ours or anyone's.
+
+    from checkers.library import check
+
+    result = check(history, "cas-register")
+    print(result.verdict, result.algorithm, [anomaly.text for anomaly in result.anomalies])
+
+A model is the object that the operations were done on, by a name: which operations it has, what it holds at first, and
+which checker judges it. MODELS holds one row for each. Adding a model is adding a row; nothing else knows their names.
+
+What is asked for wrongly raises, with one sentence, and is never a verdict:
+
+    BadRequest        UnknownModel: no model of that name; BadInitial: the object cannot begin with that value
+    HistoryError      the bytes are no history, or hold an operation that the model does not have, with its line
+
+What goes wrong while judging (time, memory, a mistake of the checker's own) is the verdict unknown, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+import msgspec
+
+from checkers.checker import Budget, Checker, NotOfModel, Recording
+from checkers.history import History, HistoryError
+from checkers.judge import judge_one
+from checkers.linearizability import Linearizability
+from checkers.verdict import Result
+
+DEFAULT: Final = msgspec.UNSET
+"""As `initial`: what the model's object holds at first (null, for one, is another answer)."""
+
+
+class BadRequest(ValueError):
+    """What was asked for does not exist or makes no sense. `str(error)` is one sentence."""
+
+
+class UnknownModel(BadRequest):
+    pass
+
+
+class BadInitial(BadRequest):
+    pass
+
+
+def anything(initial: Any) -> None:
+    """An object that can begin with any value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One row: an object that histories can be judged by."""
+
+    name: str
+    about: str
+    """What it is, in a few words for lists."""
+    functions: Collection[str]
+    """The `f` of the operations that it has (docs/history-format.md, Operations). Values are for the checker to look
+    at: it raises NotOfModel (checkers/checker.py) for one that is no value of such an operation."""
+    checker: Callable[[Any], Checker]
+    """The checker for an object that holds this value at first."""
+    initial: Any = None
+    """What it holds at first, where nobody says."""
+    accept: Callable[[Any], None] = anything
+    """Raises ValueError, with what an initial value has to be, for one that the object cannot hold."""
+
+
+def text(initial: Any) -> None:
+    if not isinstance(initial, str):
+        raise ValueError("a string, since others are appended to it")
+
+
+_ROWS: Final = (
+    Model(
+        name="register",
+        about="one value a key: read, write",
+        functions=("read", "write"),
+        checker=lambda initial: Linearizability(initial=initial),
+    ),
+    Model(
+        name="cas-register",
+        about="one value a key: read, write, cas",
+        functions=("read", "write", "cas"),
+        checker=lambda initial: Linearizability(initial=initial),
+    ),
+    Model(
+        name="kv",
+        about="one string a key: get, put, append",
+        functions=("get", "put", "append"),
+        checker=lambda initial: Linearizability(initial=initial),
+        initial="",
+        accept=text,
+    ),
+)
+MODELS: Final[Mapping[str, Model]] = {row.name: row for row in _ROWS}
+
+
+def model_named(name: str) -> Model:
+    """Raises UnknownModel, with the nearest name."""
+    if name in MODELS:
+        return MODELS[name]
+    nearest = get_close_matches(name, MODELS, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(MODELS)}."
+    raise UnknownModel(f"There is no model named {name!r}: {hint}")
+
+
+def checker_for(model: str, *, initial: Any = DEFAULT) -> Checker:
+    """The checker that judges histories by a model. Raises UnknownModel and BadInitial."""
+    row = model_named(model)
+    if initial is DEFAULT:
+        return row.checker(row.initial)
+    try:
+        row.accept(initial)
+    except ValueError as error:
+        shown = msgspec.json.encode(initial).decode()
+        raise BadInitial(f"A {row.name} cannot begin with {shown}: its initial value is {error}.") from error
+    return row.checker(initial)
+
+
+def check(
+    history: History,
+    model: str,
+    *,
+    initial: Any = DEFAULT,
+    budget: Budget | None = None,
+    clock: Callable[[], float] = lambda: 0.0,
+) -> Result:
+    """Judges all operations of a history by a model. Without a budget it may take as long as it takes.
+
+    `clock` gives seconds, for `Result.seconds`: checkers look at no clock of their own. Raises UnknownModel,
+    BadInitial, and HistoryError where the history holds an operation that the model does not have."""
+    row, checker = model_named(model), checker_for(model, initial=initial)
+    _refuse_foreign(history, row)
+    try:
+        return judge_one(checker, Recording(history), budget or Budget(), clock, let_through=(NotOfModel,))
+    except NotOfModel as error:
+        raise HistoryError(history.line_of(error.event), f"{error.why} (judged as {row.name})") from error
+
+
+def _refuse_foreign(history: History, model: Model) -> None:
+    known = frozenset(model.functions)
+    if {operation.f for operation in history.operations} <= known:
+        return
+    first = next(operation for operation in history.operations if operation.f not in known)
+    has = ", ".join(model.functions)
+    raise HistoryError(history.line_of(first.invoked), f"a {model.name} has no {first.f!r}, but {has}")
