@@ -6,7 +6,8 @@ of transactions, stands at the top of its file.
 """
 
 from checkers.invariants.counter import CounterBounds
+from checkers.invariants.set_full import SetFull
 from checkers.invariants.total_queue import TotalQueue
 from checkers.invariants.unique_ids import UniqueIds
 
-__all__ = ["CounterBounds", "TotalQueue", "UniqueIds"]
+__all__ = ["CounterBounds", "SetFull", "TotalQueue", "UniqueIds"]

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from tests.checkers.invariants import test_counter, test_total_queue, test_unique_ids
+from tests.checkers.invariants import test_counter, test_set_full, test_total_queue, test_unique_ids
 
 CASES = 10_000
 """For each."""
@@ -19,7 +19,12 @@ CASES = 10_000
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "against",
-    [test_counter.against_every_choice, test_total_queue.against_everything, test_unique_ids.against_pairs],
+    [
+        test_counter.against_every_choice,
+        test_set_full.against_every_order,
+        test_total_queue.against_everything,
+        test_unique_ids.against_pairs,
+    ],
     ids=lambda against: against.__module__.rsplit("test_")[-1],
 )
 def test_many_cases(against: Callable[[Random], None]) -> None:
