@@ -3,11 +3,13 @@
     python3 -m node_image.raftctl --connect 127.0.0.1:8000 write k 5
     python3 -m node_image.raftctl --connect 127.0.0.1:8000 cas k 5 6
     python3 -m node_image.raftctl --connect 127.0.0.1:8000 read k --mode sequential --min-index 12
+    python3 -m node_image.raftctl --connect 127.0.0.1:8000 acquire lock --ttl-ms 5000
+    python3 -m node_image.raftctl --connect 127.0.0.1:8000 txn '["r", "k", null]' '["add", "n", 1]'
     python3 -m node_image.raftctl --connect 127.0.0.1:8000 status
 
-A value is JSON, or else taken as a string. The answer is printed as one JSON line. Exit codes: 0 ok (also a cas that
-did not match), 1 the node refused, 2 it is not known what became of it, 3 the node could not be reached. A write is
-never sent twice. Only the standard library and docs/client-protocol.md are needed to follow it.
+A value, an element or a step is JSON, or else taken as a string. The answer is printed as one JSON line. Exit codes: 0
+ok (also a cas that did not match), 1 the node refused, 2 it is not known what became of it, 3 the node could not be
+reached. Nothing is ever sent twice. Only the standard library and docs/client-protocol.md are needed to follow it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import json
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 EXIT_OK: Final = 0
@@ -90,45 +93,61 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--connect", type=_address, default=("127.0.0.1", 8000), metavar="HOST:PORT")
     parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for each step (default 10)")
     commands = parser.add_subparsers(dest="op", required=True)
-    read = commands.add_parser("read", help="the value of a key")
-    read.add_argument("key")
+    read = commands.add_parser("read", help="what a key holds")
+    read.add_argument("key", nargs="+", help="several: their values at one log index")
+    read.add_argument("--contains", type=_value, metavar="ELEMENT", help="whether the set has this element")
     read.add_argument("--mode", choices=("linearizable", "lease", "sequential", "stale"), default="linearizable")
     read.add_argument("--min-index", type=int, default=0, help="sequential: wait until this log index is applied")
     read.set_defaults(request=_read)
-    write = commands.add_parser("write", help="give a key a value")
-    write.add_argument("key")
-    write.add_argument("value", type=_value)
-    write.set_defaults(request=_write)
-    cas = commands.add_parser("cas", help="give a key a value if it has the expected one")
-    cas.add_argument("key")
-    cas.add_argument("expected", type=_value)
-    cas.add_argument("new", type=_value)
-    cas.set_defaults(request=_cas)
-    for command in (write, cas):
-        command.add_argument("--session", help="with --seq: sent again, the same command takes effect once")
-        command.add_argument("--seq", type=int)
+    for op, (what, *fields) in COMMANDS.items():
+        _add_command(commands.add_parser(op, help=what), fields)
     status = commands.add_parser("status", help="what the node says of itself")
     status.set_defaults(request=lambda options: {"op": "status"})
     return parser
 
 
+COMMANDS: Final[dict[str, tuple[str, ...]]] = {
+    "write": ("give a key a value", "key", "value", "--ttl-ms"),
+    "cas": ("give a key a value if it has the expected one", "key", "expected", "new"),
+    "set-add": ("add an element to a set", "key", "element"),
+    "set-remove": ("take an element out of a set", "key", "element"),
+    "counter-add": ("count up, or down", "key", "amount"),
+    "enqueue": ("add an element at a queue's end", "key", "element"),
+    "dequeue": ("take a queue's oldest element", "key"),
+    "drain": ("take all elements of a queue", "key"),
+    "acquire": ("acquire a lock; the answer has its fencing token", "key", "--ttl-ms"),
+    "release": ("release a lock by its token", "key", "token"),
+    "generate": ("an id that is given out once",),
+    "txn": ("steps over several keys, all or none; each a JSON list: what, key, value", "steps"),
+}
+"""What becomes an entry of the log: op -> what it does, and its fields; those with dashes may be left out."""
+
+
+def _add_command(command: argparse.ArgumentParser, fields: Sequence[str]) -> None:
+    for field in fields:
+        if field == "key":
+            command.add_argument(field)
+        elif field == "--ttl-ms":
+            command.add_argument(field, type=int, help="it ends by itself after so many milliseconds")
+        else:
+            command.add_argument(field, type=_value, nargs="+" if field == "steps" else None)
+    command.add_argument("--session", help="with --seq: sent again, the same command takes effect once")
+    command.add_argument("--seq", type=int)
+    names = [field.lstrip("-").replace("-", "_") for field in fields]
+    command.set_defaults(request=lambda options: {"op": options.op, **_given(options, [*names, "session", "seq"])})
+
+
 def _read(options: argparse.Namespace) -> dict[str, Any]:
-    fields = {"op": "read", "key": options.key, "mode": options.mode, "min_index": options.min_index}
-    return {**fields, "timeout_s": options.timeout}
+    asked = {"keys": options.key} if len(options.key) > 1 else {"key": options.key[0]}
+    fields = {"mode": options.mode, "min_index": options.min_index, "timeout_s": options.timeout}
+    return {"op": "read", **asked, **_given(options, ["contains"]), **fields}
 
 
-def _write(options: argparse.Namespace) -> dict[str, Any]:
-    return {"op": "write", "key": options.key, "value": options.value, **_session(options)}
-
-
-def _cas(options: argparse.Namespace) -> dict[str, Any]:
-    fields = {"op": "cas", "key": options.key, "expected": options.expected, "new": options.new}
-    return {**fields, **_session(options)}
-
-
-def _session(options: argparse.Namespace) -> dict[str, Any]:
-    given = {"session": options.session, "seq": options.seq}
-    return {name: value for name, value in given.items() if value is not None}
+def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """The fields that are not left out. (A value of null is one of them.)"""
+    optional = ("ttl_ms", "session", "seq", "contains")
+    values = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None or name not in optional}
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -30,7 +30,7 @@ from node_image.raft.messages import Message
 from node_image.replica import Replica
 from node_image.replica.answers import refusal
 from node_image.replica.messages import ForwardAnswers, ForwardReads, ForwardWrites, ReplicaMessage
-from node_image.storage import Storage, recover
+from node_image.storage import SNAPSHOT_FILE, Corrupt, Storage, recover
 
 _NEVER: Final = float("inf")
 _REPLICA_MESSAGES: Final = (ForwardWrites, ForwardReads, ForwardAnswers)
@@ -56,7 +56,7 @@ class Node:
         )
         self.replica = Replica(config.node, self.raft, config.replica, config.bugs, incarnation=rng.getrandbits(31))
         if recovered.snapshot is not None:
-            self.replica.restore(recovered.snapshot)
+            self._restore_recovered(recovered.snapshot, clocks.monotonic)
         self._snapshot_index = recovered.snapshot.index if recovered.snapshot else 0
         lazy_sync_s = LAZY_SYNC_S if ACK_BEFORE_SYNC.name in config.bugs else None
         storage = Storage(recovered, segment_bytes=config.segment_bytes)
@@ -64,6 +64,12 @@ class Node:
         self._tracer = Tracer(self.raft, self.replica)
         self._started = False
         self._effects: list[Effect] = [*recovered.effects]
+
+    def _restore_recovered(self, snapshot: Snapshot, now: float) -> None:
+        try:
+            self.replica.restore(snapshot, now)
+        except ValueError as error:
+            raise Corrupt(SNAPSHOT_FILE, 0, str(error)) from error
 
     # Inputs
 
@@ -161,14 +167,14 @@ class Node:
 
     def _apply(self, ready: Ready, now: float) -> None:
         if ready.snapshot is not None:
-            self.replica.restore(ready.snapshot)
+            self.replica.restore(ready.snapshot, now)
             self._snapshot_index = ready.snapshot.index
         for _, run in groupby(ready.committed, key=_checkpoint):
             self._commit(list(run), now)
         self.replica.reads(ready.reads)
 
     def _commit(self, entries: Sequence[Entry], now: float) -> None:
-        self.replica.commit(entries)
+        self.replica.commit(entries, now)
         self.raft.applied(entries[-1].index)
         if entries[-1].index % CHECKPOINT_ENTRIES == 0:
             self._effects.append(self._tracer.record("apply", now))

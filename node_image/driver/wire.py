@@ -19,6 +19,7 @@ from node_image.raft import messages as raft
 from node_image.raft.messages import Message
 from node_image.replica import messages as replica
 from node_image.replica.messages import ReplicaMessage
+from node_image.replica.state import Query
 
 PeerMessage = Message | ReplicaMessage
 
@@ -100,8 +101,20 @@ def _writes(value: Any) -> tuple[tuple[int, bytes], ...]:
     return tuple([(_natural(number), _bytes(data)) for number, data in _list(value)])
 
 
-def _reads(value: Any) -> tuple[tuple[int, str, float], ...]:
-    return tuple([(_natural(number), _str(key), _seconds(wait)) for number, key, wait in _list(value)])
+def _reads(value: Any) -> tuple[tuple[int, Query, float], ...]:
+    return tuple([(_natural(number), _query(query), _seconds(wait)) for number, query, wait in _list(value)])
+
+
+def _query(value: Any) -> Query:
+    if type(value) is str:
+        return value
+    kind, *rest = _list(value)
+    if kind == "keys":
+        return [kind, *[_str(key) for key in rest]]
+    key, element = rest
+    if kind != "contains" or type(element) not in (str, int):
+        raise TypeError("expected what a read asks for")
+    return [kind, _str(key), element]
 
 
 def _seconds(value: Any) -> float:

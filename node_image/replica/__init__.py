@@ -1,8 +1,8 @@
 """What the log is for: a key-value state machine with client sessions, reads, and answers to clients. Sans-IO.
 
-Reading order: `command` (what an entry holds), `session` (why a retry happens once), `machine` (how entries change the
-state), `messages` (what replicas say to each other), `waiting` (reads that wait for an index), `replica` (requests in,
-answers out).
+Reading order: `command` (what an entry holds), `objects` and `state` (what keys hold), `operations` and `transaction`
+(what commands do to it), `session` (why a retry happens once), `machine` (entries in, results out), `expiry` (what ends
+by itself), `messages` (what replicas say to each other), `replica` (requests in, answers out).
 """
 
 from node_image.replica.config import ReplicaConfig

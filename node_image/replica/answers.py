@@ -23,12 +23,9 @@ def refusal(error: str, *, definite: bool, leader: str | None = None, detail: st
 def command_answer(result: Result) -> Answer:
     if result.error is not None:
         return refusal(result.error, definite=result.error not in _INDEFINITE_RESULTS)
-    answer: Answer = {"ok": True, "index": result.log_index}
-    if result.matched is not None:
-        answer["matched"] = result.matched
-        if not result.matched:
-            answer["value"] = result.value
-    return answer
+    if result.answer is None:
+        return {"ok": True, "index": result.log_index}
+    return {"ok": True, "index": result.log_index, **result.answer}
 
 
 def read_answer(value: Any, applied: int) -> Answer:

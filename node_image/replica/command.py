@@ -14,11 +14,25 @@ import msgpack
 
 MAX_DEPTH: Final = 64
 """Of lists and objects within each other: far from where any Python's recursion ends."""
+_STEPS_DEPTH: Final = 2
+"""Values of a transaction stand in a step, and steps in a list."""
 
 
 class Operation(IntEnum):
     WRITE = 1
     CAS = 2
+    EXPIRE = 3
+    """Proposed by leaders alone (see `expiry`)."""
+    SET_ADD = 4
+    SET_REMOVE = 5
+    COUNTER_ADD = 6
+    ENQUEUE = 7
+    DEQUEUE = 8
+    DRAIN = 9
+    ACQUIRE = 10
+    RELEASE = 11
+    GENERATE = 12
+    TRANSACT = 13
 
 
 class Command(NamedTuple):
@@ -30,14 +44,18 @@ class Command(NamedTuple):
     opened: int
     """The log index that the client knew when it opened its session, or -1 where it does not say (see `session`)."""
     key: str
+    """"" where there is none: GENERATE, TRANSACT."""
     value: Any
-    expected: Any = None
-    """CAS only."""
+    """What is written, added, enqueued; RELEASE: the token; EXPIRE: the log index of the entry that set the time to
+    live; TRANSACT: its steps (see `transaction`)."""
+    second: Any = None
+    """CAS: the value expected. WRITE, ACQUIRE: the time to live in milliseconds, or None."""
 
 
 def encode(command: Command) -> bytes:
     """Raises ValueError where a value cannot be held (an integer over 64 bits, half a surrogate pair, too deep)."""
-    if not (_fits(command.value, MAX_DEPTH) and _fits(command.expected, MAX_DEPTH)):
+    depth = MAX_DEPTH + _STEPS_DEPTH if command.operation == Operation.TRANSACT else MAX_DEPTH
+    if not (_fits(command.value, depth) and _fits(command.second, MAX_DEPTH)):
         raise ValueError(f"lists and objects may be nested at most {MAX_DEPTH} deep")
     try:
         packed: bytes = msgpack.packb(command)

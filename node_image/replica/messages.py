@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from node_image.replica.state import Query
+
 
 @dataclass(frozen=True, slots=True)
 class ForwardWrites:
@@ -20,9 +22,9 @@ class ForwardWrites:
 
 @dataclass(frozen=True, slots=True)
 class ForwardReads:
-    """Lease reads: (number, key, seconds to wait at most) each."""
+    """Lease reads: (number, what is read, seconds to wait at most) each."""
 
-    reads: tuple[tuple[int, str, float], ...]
+    reads: tuple[tuple[int, Query, float], ...]
 
 
 @dataclass(frozen=True, slots=True)

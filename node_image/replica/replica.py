@@ -8,6 +8,8 @@ leader's answer. Reads come in four strengths:
     sequential     answered here once the client's `min_index` is applied
     stale          answered here at once
 
+What has a time to live ends by an entry that the leader proposes (`expiry`).
+
 Forwarded requests gather until `take_effects`, so those that came together travel in one message.
 """
 
@@ -24,10 +26,12 @@ from node_image.replica.answers import Answer, command_answer, read_answer, refu
 from node_image.replica.command import decode, encode
 from node_image.replica.config import ReplicaConfig
 from node_image.replica.expiring import Expiring
+from node_image.replica.expiry import Timers
 from node_image.replica.machine import StateMachine
 from node_image.replica.messages import ForwardAnswers, ForwardReads, ForwardWrites, ReplicaMessage
 from node_image.replica.pending import Client, Follower, Origin, Pending, Proposal
-from node_image.replica.requests import BadRequest, Read, ReadMode, parse_command, parse_read
+from node_image.replica.requests import COMMANDS, BadRequest, Read, ReadMode, parse_command, parse_read
+from node_image.replica.state import Query, Refused
 
 VERSION: Final = 1
 """Of the client protocol."""
@@ -35,7 +39,7 @@ VERSION: Final = 1
 
 class _WaitingRead(NamedTuple):
     origin: Origin
-    key: str
+    query: Query
     deadline: float
 
 
@@ -63,6 +67,7 @@ class Replica:
         self._config = config
         self._waits_for_client_index = IGNORE_CLIENT_INDEX.name not in bugs
         self._machine = StateMachine(config.session_ttl_entries)
+        self._timers = Timers()
         self._number = incarnation << 32
         self._pending = Pending()
         self._confirming: Expiring[_WaitingRead] = Expiring()
@@ -73,7 +78,7 @@ class Replica:
         self._forwarded: Expiring[_Forwarded] = Expiring()
         self._replies: list[Reply] = []
         self._writes_out: dict[str, list[tuple[int, bytes]]] = {}
-        self._reads_out: dict[str, list[tuple[int, str, float]]] = {}
+        self._reads_out: dict[str, list[tuple[int, Query, float]]] = {}
         self._answers_out: dict[str, list[tuple[int, Answer]]] = {}
 
     @property
@@ -88,7 +93,8 @@ class Replica:
 
     def deadline(self) -> float:
         """Monotonic seconds by which `tick` is wanted."""
-        return min(self._confirming.deadline, self._waiting.deadline, self._forwarded.deadline)
+        earliest = min(self._confirming.deadline, self._waiting.deadline, self._forwarded.deadline)
+        return min(earliest, self._timers.deadline) if self._raft.role == Role.LEADER else earliest
 
     # From clients
 
@@ -99,12 +105,12 @@ class Replica:
             match request.get("op"):
                 case "read":
                     self._read(client, parse_read(request, self._config.read_timeout_s), clocks)
-                case "write" | "cas":
-                    self._write(client, encode(parse_command(request)), clocks.monotonic)
                 case "status":
                     self._answer(client, self._status(clocks))
+                case str(op) if op in COMMANDS:
+                    self._write(client, encode(parse_command(request)), clocks.monotonic)
                 case _:
-                    raise BadRequest("op must be read, write, cas or status")
+                    raise BadRequest(f"op must be read, status, {', '.join(COMMANDS)}")
         except (BadRequest, ValueError) as error:
             self._answer(client, refusal("bad-request", definite=True, detail=str(error)))
 
@@ -122,9 +128,9 @@ class Replica:
                 for number, data in writes:
                     self._propose(Follower(sender, number), data, clocks.monotonic)
             case ForwardReads(reads):
-                for number, key, timeout_s in reads:
+                for number, query, timeout_s in reads:
                     deadline = clocks.monotonic + timeout_s
-                    self._lease_read(_WaitingRead(Follower(sender, number), key, deadline), clocks)
+                    self._lease_read(_WaitingRead(Follower(sender, number), query, deadline), clocks)
             case ForwardAnswers(answers):
                 for number, answer in answers:
                     forwarded = self._forwarded.pop(number)
@@ -133,7 +139,7 @@ class Replica:
 
     # From raft
 
-    def commit(self, entries: Sequence[Entry]) -> None:
+    def commit(self, entries: Sequence[Entry], now: float) -> None:
         """Committed entries, each once, in order."""
         for entry in entries:
             result = self._machine.apply(entry)
@@ -142,6 +148,7 @@ class Replica:
                     self._answer(proposal.origin, command_answer(result))
                 else:
                     self._answer(proposal.origin, refusal("overwritten", definite=True, leader=self._raft.leader))
+        self._timers.begin(self._machine.take_begun(), self._machine.leases, now)
         self._release_reads()
 
     def reads(self, states: Iterable[ReadState]) -> None:
@@ -163,11 +170,12 @@ class Replica:
         for forwarded in self._forwarded.take(lambda forwarded: forwarded.leader != leader):
             self._answer(forwarded.client, refusal("leader-changed", definite=forwarded.definite, leader=leader))
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: Snapshot, now: float) -> None:
         """A snapshot takes the state's place. What was proposed at or before its end is answered if the sessions tell
-        what became of it."""
+        what became of it. Raises ValueError for data of another format."""
         self._machine.restore(snapshot.data)
         assert self._machine.applied == snapshot.index, "a snapshot holds the state at its index"
+        self._timers.restart(self._machine.leases, now)
         for proposal in self._pending.pop_through(snapshot.index):
             self._answer(proposal.origin, self._answer_from_session(proposal))
         self._release_reads()
@@ -188,6 +196,8 @@ class Replica:
         for forwarded in self._forwarded.overdue(now):
             answer = refusal("unavailable", definite=forwarded.definite, leader=self._raft.leader)
             self._answer(forwarded.client, answer)
+        if self._raft.role == Role.LEADER and self._timers.deadline <= now:
+            self._expire(now)
 
     def take_effects(self) -> list[Send | Reply]:
         """What has gathered since the last time."""
@@ -225,6 +235,12 @@ class Replica:
         else:
             self._pending.add(index, Proposal(term, origin, data))
 
+    def _expire(self, now: float) -> None:
+        """Nobody waits for these entries."""
+        commands = self._timers.due(self._machine.leases, now)
+        if commands:
+            self._raft.propose(commands, now)
+
     def _forward(self, client: Client, leader: str, deadline: float, *, definite: bool) -> int:
         self._number += 1
         self._forwarded.add(self._number, deadline, _Forwarded(client, leader, definite))
@@ -241,7 +257,7 @@ class Replica:
     # Reads
 
     def _read(self, client: Client, request: Read, clocks: Clocks) -> None:
-        read = _WaitingRead(client, request.key, clocks.monotonic + request.timeout_s)
+        read = _WaitingRead(client, request.query, clocks.monotonic + request.timeout_s)
         match request.mode:
             case ReadMode.LINEARIZABLE:
                 self._linearizable_read(read, clocks.monotonic)
@@ -268,7 +284,7 @@ class Replica:
             self._answer(client, refusal("no-leader", definite=True))
         else:
             number = self._forward(client, leader, read.deadline, definite=True)
-            self._reads_out.setdefault(leader, []).append((number, read.key, timeout_s))
+            self._reads_out.setdefault(leader, []).append((number, read.query, timeout_s))
 
     def _lease_read(self, read: _WaitingRead, clocks: Clocks) -> None:
         """Where this node should lead. An index confirmed by the lease stays good while the read waits for it."""
@@ -298,7 +314,11 @@ class Replica:
                 self._answer_now(read)
 
     def _answer_now(self, read: _WaitingRead) -> None:
-        self._answer(read.origin, read_answer(self._machine.read(read.key), self._machine.applied))
+        try:
+            answer = read_answer(self._machine.read(read.query), self._machine.applied)
+        except Refused as refused:
+            answer = refusal(str(refused), definite=True, leader=self._raft.leader)
+        self._answer(read.origin, answer)
 
     # Answers
 

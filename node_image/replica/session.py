@@ -31,14 +31,12 @@ from typing import Any, NamedTuple
 
 
 class Result(NamedTuple):
-    """What became of a command; small, because sessions keep it."""
+    """What became of a command. Sessions keep it, so that a retry gets the first answer."""
 
     log_index: int
     """Of the entry that took effect (a retry gets the first one's)."""
-    matched: bool | None = None
-    """Compare-and-set only: whether it found the value that it expected."""
-    value: Any = None
-    """The other value that a compare-and-set found."""
+    answer: dict[str, Any] | None = None
+    """What the answer says beside the index, by field; never changed once it is made."""
     error: str | None = None
     """The command was refused and changed nothing."""
 

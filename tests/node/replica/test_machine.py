@@ -50,17 +50,17 @@ def expired(index: int) -> Result:
         pytest.param([write("a", 1), NOOP, write("a", 2)], [Result(1), None, Result(3)], id="writes"),
         pytest.param(
             [cas("a", None, 1), cas("a", 2, 3), cas("a", 1, 3)],
-            [Result(1, matched=True), Result(2, matched=False, value=1), Result(3, matched=True)],
+            [Result(1, {"matched": True}), Result(2, {"matched": False, "value": 1}), Result(3, {"matched": True})],
             id="cas-answers-with-the-current-value-when-it-does-not-match",
         ),
         pytest.param(
             [write("a", 1, "s", 1), write("a", 2), write("a", 1, "s", 1), cas("a", 2, 3)],
-            [Result(1), Result(2), Result(1), Result(4, matched=True)],
+            [Result(1), Result(2), Result(1), Result(4, {"matched": True})],
             id="a-retry-gets-the-first-result-and-changes-nothing",
         ),
         pytest.param(
             [write("a", 1, "s", 1), cas("a", 9, 2, "s", 2), write("a", 5, "s", 3), cas("a", 9, 2, "s", 2)],
-            [Result(1), Result(2, matched=False, value=1), Result(3), Result(4, error="stale-sequence")],
+            [Result(1), Result(2, {"matched": False, "value": 1}), Result(3), Result(4, error="stale-sequence")],
             id="an-older-number-is-stale",
         ),
         pytest.param(
@@ -157,8 +157,8 @@ def test_the_hash_tells_logs_apart(other: list[Entry]) -> None:
 
 
 def test_a_snapshot_of_another_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="format 2"):
-        StateMachine(TTL).restore(b"\x95\x02\x01\xc4\x00\x80\x90")
+    with pytest.raises(ValueError, match="snapshot of format 1, this node reads format 2"):
+        StateMachine(TTL).restore(b"\x95\x01\x01\xc4\x00\x80\x90")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from typing import Any, cast
 
 import pytest
 
+from node_image.driver import wire
 from node_image.driver.effects import Clocks, Reply, Send
 from node_image.raft import Configuration, Entry, EntryKind, NotLeader, Raft, ReadState, Role, Snapshot
 from node_image.replica import Replica, ReplicaConfig
+from node_image.replica.command import Operation, decode
 from node_image.replica.messages import ForwardAnswers, ForwardReads, ForwardWrites
 
 CONFIG = ReplicaConfig(read_timeout_s=5.0, forward_timeout_s=60.0, max_pending=3)
@@ -29,10 +31,11 @@ class ScriptedRaft:
     def propose(self, data: Sequence[bytes], now: float) -> list[tuple[int, int]]:
         if self.role is not Role.LEADER:
             raise NotLeader(self.leader)
+        first = self.last_index + 1
         for command in data:
             self.last_index += 1
             self.log.append(Entry(self.term, self.last_index, EntryKind.COMMAND, command))
-        return [(self.term, self.last_index)]
+        return [(self.term, index) for index in range(first, self.last_index + 1)]
 
     def read_index(self, context: int, now: float) -> None:
         self.read_contexts.append(context)
@@ -64,7 +67,15 @@ class Bench:
         """That many more entries of the log, noops after its end."""
         first = self.replica.applied + 1
         noops = [Entry(2, index, EntryKind.NOOP, b"") for index in range(1, first + count)]
-        self.replica.commit([*self.raft.log, *noops[len(self.raft.log) :]][first - 1 : first - 1 + count])
+        entries = [*self.raft.log, *noops[len(self.raft.log) :]][first - 1 : first - 1 + count]
+        self.replica.commit(entries, self.now)
+
+    def value(self, key: str) -> Any:
+        """As a stale read tells it."""
+        self.answers()
+        self.ask(op="read", key=key, mode="stale")
+        [answer] = self.answers()
+        return answer["value"]
 
     def answers(self) -> list[dict[str, Any]]:
         effects = self.replica.take_effects()
@@ -161,7 +172,7 @@ def test_a_proposal_outlives_leadership_until_its_index_is_applied() -> None:
     bench.now += 1000
     bench.replica.tick(bench.now)
     assert bench.answers() == []
-    bench.replica.commit([Entry(3, 1, EntryKind.NOOP, b"")])
+    bench.replica.commit([Entry(3, 1, EntryKind.NOOP, b"")], bench.now)
     assert bench.answers() == [refused("overwritten", leader="n3")]
 
 
@@ -199,7 +210,7 @@ def test_a_snapshot_over_a_pending_proposal(ops: list[dict[str, Any]], answer: d
         other.commit()
     bench.ask(**WRITE)
     data = other.replica.snapshot_data()
-    bench.replica.restore(Snapshot(other.replica.applied, 2, Configuration(frozenset({"n1"})), data))
+    bench.replica.restore(Snapshot(other.replica.applied, 2, Configuration(frozenset({"n1"})), data), bench.now)
     assert bench.answers() == [answer]
     assert bench.replica.applied_hash == other.replica.applied_hash
 
@@ -357,3 +368,121 @@ def test_status() -> None:
         "first_index": 1,
         "version": 1,
     }
+
+
+# What ends by itself
+
+TIMED = {"op": "write", "key": "k", "value": 5, "ttl_ms": 2000}
+
+
+def proposed_since(bench: Bench, index: int) -> list[tuple[int, str, Any]]:
+    """(operation, key, value) of what the leader proposed after `index`."""
+    commands = [decode(entry.data) for entry in bench.raft.log[index:]]
+    return [(command.operation, command.key, command.value) for command in commands]
+
+
+def test_the_leader_proposes_the_end_of_a_time_to_live() -> None:
+    bench = leading()
+    bench.ask(**TIMED)
+    bench.commit()
+    assert bench.replica.deadline() == bench.now + 2.0
+    bench.replica.tick(bench.now + 1.99)
+    assert proposed_since(bench, 1) == []
+    bench.replica.tick(bench.now + 2.0)
+    assert proposed_since(bench, 1) == [(Operation.EXPIRE, "k", 1)]
+    assert bench.value("k") == 5  # not before the entry is applied
+    bench.commit()
+    assert bench.value("k") is None
+
+
+def test_a_proposal_of_an_end_that_was_lost_is_made_again() -> None:
+    bench = leading()
+    bench.ask(**TIMED)
+    bench.commit()
+    for later in (2.0, 2.5, 3.0, 4.5):
+        bench.replica.tick(bench.now + later)
+    assert len(proposed_since(bench, 1)) == 3
+    bench.commit(3)
+    bench.replica.tick(bench.now + 10.0)
+    assert len(proposed_since(bench, 1)) == 3
+    assert bench.replica.deadline() == float("inf")
+
+
+def test_what_was_renewed_ends_later() -> None:
+    bench = leading()
+    bench.ask(**TIMED)
+    bench.commit()
+    bench.now += 1.5
+    bench.ask(**TIMED)
+    bench.commit()
+    bench.replica.tick(bench.now + 1.9)
+    assert proposed_since(bench, 2) == []
+    bench.replica.tick(bench.now + 2.0)
+    assert proposed_since(bench, 2) == [(Operation.EXPIRE, "k", 2)]
+
+
+def test_a_follower_counts_and_proposes_when_it_leads() -> None:
+    leader, bench = leading(), following()
+    leader.ask(**TIMED)
+    bench.raft.log, bench.raft.last_index = leader.raft.log, 1
+    bench.commit()
+    assert bench.replica.deadline() == float("inf")
+    bench.now += 5.0
+    bench.replica.tick(bench.now)
+    assert proposed_since(bench, 1) == []
+    bench.raft.role, bench.raft.leader = Role.LEADER, "n1"
+    assert bench.replica.deadline() < bench.now
+    bench.replica.tick(bench.now)
+    assert proposed_since(bench, 1) == [(Operation.EXPIRE, "k", 1)]
+
+
+def test_after_a_snapshot_the_time_begins_anew() -> None:
+    other, bench = leading(), leading()
+    other.ask(op="acquire", key="lock", ttl_ms=300)
+    other.commit()
+    data = other.replica.snapshot_data()
+    bench.replica.restore(Snapshot(1, 2, Configuration(frozenset({"n1"})), data), bench.now)
+    assert bench.replica.deadline() == bench.now + 0.3
+
+
+def test_a_read_of_another_type_is_refused() -> None:
+    bench = leading()
+    bench.ask(**WRITE)
+    bench.commit()
+    bench.answers()
+    bench.ask(op="read", key="k", contains=1, mode="stale")
+    assert bench.answers() == [refused("wrong-type")]
+
+
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        ({"key": "s"}, ["a"]),
+        ({"key": "s", "contains": "a"}, True),
+        ({"key": "s", "contains": "b"}, False),
+        ({"keys": ["s", "t"]}, [["a"], None]),
+    ],
+)
+@pytest.mark.parametrize("mode", ["linearizable", "lease", "sequential", "stale"])
+def test_reads_of_objects_in_every_mode(query: dict[str, Any], value: Any, mode: str) -> None:
+    bench = leading()
+    bench.ask(op="set-add", key="s", element="a")
+    bench.commit()
+    bench.answers()
+    bench.raft.lease_index = 1
+    bench.ask(op="read", mode=mode, **query)
+    bench.replica.reads([ReadState(context, 1) for context in bench.raft.read_contexts])
+    assert bench.answers() == [{"id": 7, "ok": True, "value": value, "index": 1}]
+
+
+def test_a_lease_read_of_an_object_forwarded() -> None:
+    follower, leader = following(), leading()
+    leader.ask(op="set-add", key="s", element="a")
+    leader.commit()
+    leader.raft.lease_index = 1
+    leader.answers()
+    follower.ask(op="read", key="s", contains="a", mode="lease")
+    [sent] = follower.sent()
+    leader.hear("n1", wire.decode(wire.encode(sent.message)))
+    follower.hear("n2", leader.sent()[0].message)
+    assert follower.answers() == [{"id": 7, "ok": True, "value": True, "index": 1}]

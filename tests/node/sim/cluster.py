@@ -165,7 +165,7 @@ class Cluster:
         self.seed = seed
         self.rng = random.Random(seed)
         self.scheduler = Scheduler()
-        self.safety = Safety()
+        self.safety = Safety(lambda: self.scheduler.now)
         self.network = Network(self.scheduler, random.Random(self.rng.random()), self._deliver)
         self.cut_tails = 0
         self.removed_segments = 0

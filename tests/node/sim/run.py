@@ -6,7 +6,10 @@ import random
 from dataclasses import dataclass, replace
 from typing import Final
 
+import msgpack
+
 from node_image.driver.config import NodeConfig
+from node_image.driver.node import Node
 from tests.node.sim.clients import Crowd
 from tests.node.sim.cluster import Cluster
 from tests.node.sim.faults import Faults
@@ -39,6 +42,7 @@ class Summary:
     tears: int
     cut_tails: int
     removed_segments: int
+    expired: int
     fingerprint: tuple[object, ...]
     """Equal for two runs of one seed."""
 
@@ -60,6 +64,7 @@ def _run(seed: int, bug: str | None, faults_s: float) -> Summary:
     cluster.scheduler.run_until(faults_s)
     faults.stop()
     _make_peace(cluster, crowd)
+    _same_states(cluster)
     crowd.check()
     return _summary(cluster, crowd)
 
@@ -87,7 +92,21 @@ def _settled(cluster: Cluster) -> bool:
     if leader is None or leader.node is None:
         return False
     last = leader.node.raft.last_index
-    return all(m.node is not None and m.node.replica.applied == last for m in cluster.machines.values())
+    up_to_date = all(m.node is not None and m.node.replica.applied == last for m in cluster.machines.values())
+    return up_to_date and not _leases(leader.node)
+
+
+def _leases(node: Node) -> dict[str, object]:
+    """What has a time to live, and so must end by itself."""
+    _, _, _, (_, _, leases), _ = msgpack.unpackb(node.replica.snapshot_data())
+    return dict(leases)
+
+
+def _same_states(cluster: Cluster) -> None:
+    """Equal logs must have made equal states, to the byte, sessions' results included."""
+    states = {m.node.replica.snapshot_data() for m in cluster.machines.values() if m.node}
+    if len(states) != 1:
+        raise Violation("state machine safety: equal logs have made different states")
 
 
 def _summary(cluster: Cluster, crowd: Crowd) -> Summary:
@@ -103,5 +122,6 @@ def _summary(cluster: Cluster, crowd: Crowd) -> Summary:
         tears=sum(machine.disk.tears for machine in machines),
         cut_tails=cluster.cut_tails,
         removed_segments=cluster.removed_segments,
+        expired=crowd.expired,
         fingerprint=(*hashes, cluster.network.sent, cluster.scheduler.now),
     )

@@ -6,6 +6,7 @@ step that makes it, and the cost of a step does not grow with the run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from node_image.driver.node import Node
@@ -18,10 +19,12 @@ class Violation(AssertionError):
     """A promise is broken: a finding, not a mistake of the test."""
 
 
-class _Committed(NamedTuple):
+class Committed(NamedTuple):
     entry: Entry
     term: int
     """The term of the leader that committed it."""
+    time: float
+    """When the first node handed it to its state."""
 
 
 class ObservedRaft:
@@ -42,9 +45,10 @@ class ObservedRaft:
 
 
 class Safety:
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self.leaders: dict[int, str] = {}
-        self.committed: list[_Committed] = []
+        self.committed: list[Committed] = []
         """Entry i at place i - 1."""
         self.installed = 0
         """Snapshots that came over the network."""
@@ -106,7 +110,7 @@ class Safety:
     def _leader_completeness(self, raft: Raft) -> None:
         _require(raft.last_index >= self._must_hold(raft.term), f"leader completeness: {raft.id}'s log is too short")
         for index in range(max(raft.first_index, 1), len(self.committed) + 1):
-            entry, term = self.committed[index - 1]
+            entry, term, _ = self.committed[index - 1]
             if term < raft.term:
                 holds = raft.term_at(index) == entry.term
                 _require(holds, f"leader completeness: {raft.id} leads term {raft.term} without entry {index}")
@@ -136,7 +140,7 @@ class Safety:
 
     def _commits(self, raft: Raft, entry: Entry) -> None:
         if entry.index == len(self.committed) + 1:
-            self.committed.append(_Committed(entry, raft.term))
+            self.committed.append(Committed(entry, raft.term, self._now()))
         _require(entry.index <= len(self.committed), f"{raft.id} commits entry {entry.index} with a gap before it")
         known = self.committed[entry.index - 1].entry
         _require(known == entry, f"state machine safety: {raft.id} commits another entry {entry.index}")

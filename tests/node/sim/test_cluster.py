@@ -41,11 +41,12 @@ ENOUGH = {
     "tears": 3,
     "cut_tails": 3,
     "removed_segments": 50,
+    "expired": 15,
 }
 
 
 def test_enough_happens_in_these_runs() -> None:
-    summaries: list[Summary] = [once(seed) for seed in range(10)]
+    summaries: list[Summary] = [once(seed) for seed in range(15)]
     happened = {what: sum(getattr(summary, what) for summary in summaries) for what in ENOUGH}
     assert {what: count for what, count in happened.items() if count < ENOUGH[what]} == {}
 
