@@ -77,8 +77,9 @@ class Companion:
 
 
 COMPANIONS: Final = (
-    Companion("clock", ("jump-back-leader", "strobe-leader"), lag_s=(-0.7, -0.2), lasts_s=(2.5, 4.0)),
-    # Longer than an election; and then longer than it takes a leader to notice that it hears nobody.
+    # Longer than an election, even where the machine is so busy that it takes two seconds until a cut is whole.
+    Companion("clock", ("jump-back-leader", "strobe-leader"), lag_s=(-1.0, -0.3), lasts_s=(4.0, 6.0)),
+    # Longer than an election too; and then longer than it takes a leader to notice that it hears nobody.
     Companion("pause", ("leader",), lag_s=(0.02, 0.3), lasts_s=(1.3, 2.2), outlasted_s=(0.8, 1.6)),
 )
 

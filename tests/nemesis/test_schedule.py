@@ -78,7 +78,7 @@ def accompanied(schedule: list[Timed], *variants: str) -> int:
     begun = begins(schedule).values()
     cuts = [at_s for at_s, command in begun if command.variant == "isolate-leader"]
     others = [at_s for at_s, command in begun if command.variant in variants and command.kind in ("clock", "pause")]
-    return sum(any(-0.7 <= other - cut <= 0.3 for other in others) for cut in cuts)
+    return sum(any(-1.0 <= other - cut <= 0.3 for other in others) for cut in cuts)
 
 
 def test_an_isolated_leader_that_is_paused_wakes_up_isolated() -> None:
