@@ -5,9 +5,12 @@ for what no order of the operations explains. What it decides, and what it leave
 of transactions, stands at the top of its file.
 """
 
+from checkers.invariants.bank import Bank
 from checkers.invariants.counter import CounterBounds
+from checkers.invariants.exactly_once import ExactlyOnce
+from checkers.invariants.fenced_locks import FencedLocks
 from checkers.invariants.set_full import SetFull
 from checkers.invariants.total_queue import TotalQueue
 from checkers.invariants.unique_ids import UniqueIds
 
-__all__ = ["CounterBounds", "SetFull", "TotalQueue", "UniqueIds"]
+__all__ = ["Bank", "CounterBounds", "ExactlyOnce", "FencedLocks", "SetFull", "TotalQueue", "UniqueIds"]

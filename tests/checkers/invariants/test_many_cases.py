@@ -10,7 +10,15 @@ from random import Random
 
 import pytest
 
-from tests.checkers.invariants import test_counter, test_set_full, test_total_queue, test_unique_ids
+from tests.checkers.invariants import (
+    test_bank,
+    test_counter,
+    test_exactly_once,
+    test_fenced_locks,
+    test_set_full,
+    test_total_queue,
+    test_unique_ids,
+)
 
 CASES = 10_000
 """For each."""
@@ -20,7 +28,10 @@ CASES = 10_000
 @pytest.mark.parametrize(
     "against",
     [
+        test_bank.against_every_choice,
         test_counter.against_every_choice,
+        test_exactly_once.against_counting,
+        test_fenced_locks.against_every_order,
         test_set_full.against_every_order,
         test_total_queue.against_everything,
         test_unique_ids.against_pairs,
