@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from checkers.columns import Operations, Unpaired
 from checkers.events import NEMESIS, Event, EventType
+from checkers.operation import PENDING, READS, Operation, operation
+
+__all__ = ["LONG", "PENDING", "READS", "History", "HistoryError", "Operation", "decode", "encode", "pair"]
 
 
 class HistoryError(ValueError):
@@ -21,37 +26,8 @@ class HistoryError(ValueError):
         self.why = why
 
 
-PENDING: Final = 1 << 62
-"""`Operation.returned` of an operation that may take effect at any later time: after every event."""
-
-
-READS: Final = ("read", "get")
-"""The f of operations whose value is what they answer."""
-
-
-class Operation(msgspec.Struct, frozen=True, gc=False):
-    """An invocation and its completion.
-
-    `invoked` < `returned` are event indexes; an operation with outcome info (or with no completion at all) has
-    `returned` == PENDING and outcome INFO.
-    """
-
-    process: int
-    f: str
-    key: str | None
-    value: Any
-    """What the operation was about, as far as is known: an ok operation's answer (docs/history-format.md, operations),
-    or what was invoked where the answer has no value; of others what was invoked. A read that is not ok has None."""
-    outcome: EventType
-    invoked: int
-    returned: int
-    invoke: Event
-    completion: Event | None
-
-    @property
-    def matched(self) -> bool:
-        """cas that is ok: whether it matched."""
-        return self.completion is not None and self.completion.actual is msgspec.UNSET
+LONG: Final = 2_000
+"""Events from which on columns pay: a shorter history is paired at once."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +47,9 @@ class History:
     @cached_property
     def operations(self) -> Sequence[Operation]:
         """Client operations by invocation order. Raises HistoryError where pairing fails."""
+        if len(self.events) >= LONG:
+            with contextlib.suppress(Unpaired):
+                return Operations.paired(self.events)
         return tuple(pair(self.events))
 
     @cached_property
@@ -136,7 +115,7 @@ def pair(events: Iterable[Event]) -> Iterator[Operation]:
                 raise HistoryError(event.index + 1, f"process {process} completes what it never invoked")
             _check_pair(invokes[at], event)
             completions[at] = event
-    return map(_operation, invokes, completions)
+    return map(operation, invokes, completions)
 
 
 def _check_nemesis(event: Event) -> None:
@@ -148,15 +127,3 @@ def _check_pair(invoke: Event, completion: Event) -> None:
     if invoke.f != completion.f or invoke.key != completion.key:
         began, ended = f"{invoke.f} of {invoke.key}", f"{completion.f} of {completion.key}"
         raise HistoryError(completion.index + 1, f"process {invoke.process} completes {ended}, not its {began}")
-
-
-def _operation(invoke: Event, completion: Event | None) -> Operation:
-    process = invoke.process
-    assert isinstance(process, int)
-    f, key, began = invoke.f, invoke.key, invoke.index
-    if completion is None or completion.type is EventType.INFO:
-        return Operation(process, f, key, invoke.value, EventType.INFO, began, PENDING, invoke, completion)
-    outcome = completion.type
-    answered = outcome is EventType.OK and (f in READS or completion.value is not None)
-    value = completion.value if answered else invoke.value
-    return Operation(process, f, key, value, outcome, began, completion.index, invoke, completion)

@@ -8,6 +8,7 @@ shorter one; so halving finds it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -15,6 +16,8 @@ from checkers.checker import Budget, OutOfTime
 from checkers.history import PENDING
 from checkers.linearizability.actions import IMPOSSIBLE, READ, Action
 from checkers.linearizability.outcome import Contradiction, Outcome
+
+Found = TypeVar("Found")
 
 
 def beginning(actions: Sequence[Action], end: int) -> list[Action]:
@@ -39,20 +42,34 @@ def first(
     """The contradiction of the shortest contradictory beginning, or of the shortest one that time allowed to find.
 
     `found` is a contradiction of all `actions`."""
-    fine, wrong = -1, max(_known_at(action) for action in found.actions)
+
+    def contradiction(end: int) -> Contradiction | None:
+        outcome = decide(beginning(actions, end))
+        return outcome if isinstance(outcome, Contradiction) else None
+
+    return shortest(max(map(known_at, found.actions)), found, contradiction, budget)[1]
+
+
+def shortest(
+    wrong: int, found: Found, contradiction: Callable[[int], Found | None], budget: Budget
+) -> tuple[int, Found]:
+    """By halving: the least event index at which there is a contradiction, as far as time allows, and what it is.
+
+    `found` is what there is at `wrong`."""
+    fine = -1
     while wrong - fine > 1:
         middle = (fine + wrong) // 2
         try:
             budget.spend()
-            outcome = decide(beginning(actions, middle))
+            sooner = contradiction(middle)
         except OutOfTime:
             break
-        if isinstance(outcome, Contradiction):
-            wrong, found = middle, outcome
-        else:
+        if sooner is None:
             fine = middle
-    return found
+        else:
+            wrong, found = middle, sooner
+    return wrong, found
 
 
-def _known_at(action: Action) -> int:
+def known_at(action: Action) -> int:
     return action.returned if action.certain else action.invoked

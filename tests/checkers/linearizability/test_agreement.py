@@ -11,13 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checkers.canonical import canonical
 from checkers.checker import Budget
+from checkers.columns import NONE, Operations
 from checkers.events import EventType
 from checkers.history import PENDING, Operation
 from checkers.linearizability import check_register, frontier, zones
-from checkers.linearizability.actions import Action, Value, actions
+from checkers.linearizability.actions import APPEND, Action, Kind, Value, actions
 from checkers.linearizability.clusters import Ambiguous
+from checkers.linearizability.columns import ActionColumns, action_columns
 from checkers.linearizability.outcome import Linearizable, Outcome
+from checkers.linearizability.register import SEARCH, check_long, check_short
 from checkers.linearizability.shrink import with_context
 from checkers.linearizability.validate import flaw
 from checkers.verdict import Verdict
@@ -67,6 +71,30 @@ def compare(rng: random.Random, shape: Shape) -> None:
         assert shape.appends or not shape.distinct or has_repeated_values(found, initial)
     if not truth:
         is_minimal(operations, found, initial)
+    columns_say_the_same(operations, found, initial)
+
+
+def columns_say_the_same(operations: Sequence[Operation], found: Sequence[Action], initial: Any) -> None:
+    """As actions.py and zones.py: the same actions, the same witness, the same contradiction in the same words."""
+    columns = action_columns(Operations.of(operations), canonical(initial))
+    if columns is None:
+        assert any(action.kind == APPEND for action in found)
+        return
+    assert as_actions(columns) == found
+    long, short = check_long(operations, initial, Budget()), check_short(operations, initial, Budget())
+    if short.algorithm == SEARCH:
+        assert long is None
+        return
+    assert long is not None
+    assert (long.verdict, long.operations, long.why) == (short.verdict, short.operations, short.why)
+    assert (list(long.witness or ()), long.anomalies) == (list(short.witness or ()), short.anomalies)
+
+
+def as_actions(columns: ActionColumns) -> list[Action]:
+    values = columns.values.all()
+    numbers = (columns.kind, columns.value, columns.expected, columns.certain, columns.invoked, columns.returned)
+    rows = zip(*(column.tolist() for column in numbers), strict=True)
+    return [Action(Kind(k), values[v], values[e] if e != NONE else None, *rest) for k, v, e, *rest in rows]
 
 
 def agrees(outcome: Outcome, truth: bool, operations: Sequence[Operation], initial: Any) -> None:
