@@ -80,7 +80,8 @@ def lines(history: History) -> Iterator[str]:
     Porcupine takes an operation that may happen at any time; reads without an answer are left out."""
     moments: list[tuple[int, str]] = []
     for op in history.operations:
-        if op.f == "read" and op.outcome is not EventType.OK or op.f == "write" and op.outcome is EventType.FAIL:
+        said = op.outcome is EventType.OK if op.f == "read" else op.outcome is not EventType.FAIL or op.f == "cas"
+        if not said:
             continue
         a, b = op.value if op.f == "cas" else (op.value, None)
         moments.append((op.invoked, f"call {op.invoked} {op.f} {_word(a)} {_word(b)}"))

@@ -8,7 +8,8 @@ linearizable exactly if each key's part is, so keys are checked one by one. Read
 3. frontier.py  the general search; open_actions.py and needed.py its bookkeeping
 4. register.py  which of the two decides
 5. earliest.py  the first contradiction; shrink.py a minimal one; explain.py, words.py from there to words
-6. checker.py   all keys; validate.py checks the algorithms' own witnesses in tests
+6. long.py       all of it for long histories, over columns: columns.py, column_zones.py
+7. checker.py   all keys; validate.py and refute.py check the certificates of answers
 """
 
 from checkers.linearizability.actions import NotARegister

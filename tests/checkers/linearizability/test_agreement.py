@@ -21,6 +21,7 @@ from checkers.linearizability.actions import APPEND, Action, Kind, Value, action
 from checkers.linearizability.clusters import Ambiguous
 from checkers.linearizability.columns import ActionColumns, action_columns
 from checkers.linearizability.outcome import Linearizable, Outcome
+from checkers.linearizability.refute import core_flaw
 from checkers.linearizability.register import SEARCH, check_long, check_short
 from checkers.linearizability.shrink import with_context
 from checkers.linearizability.validate import flaw
@@ -109,7 +110,9 @@ def has_repeated_values(found: Sequence[Action], initial: Value) -> bool:
 
 
 def is_minimal(operations: Sequence[Operation], found: Sequence[Action], initial: Any) -> None:
+    """By every order of the actions, and by the validator, which knows nothing of actions."""
     (anomaly,) = check_register(operations, initial).anomalies
+    assert core_flaw(operations, anomaly.operations, initial) is None
     core = [action for action in found if action.invoked in anomaly.operations]
     assert len(core) == len(anomaly.operations) > 0
     assert anomaly.text

@@ -11,8 +11,9 @@ import pytest
 from checkers.checker import Budget, Recording
 from checkers.formats import read_edn_history, read_jepsen_log
 from checkers.history import History
-from checkers.linearizability import Linearizability, check_register
+from checkers.linearizability import Linearizability
 from checkers.linearizability.checker import by_key
+from checkers.linearizability.refute import core_flaw
 from checkers.linearizability.validate import flaw
 
 FOLDER = Path(__file__).parents[4] / "shared" / "histories"
@@ -41,6 +42,9 @@ def test_recorded(path: Path, verdict: str) -> None:
     result = Linearizability(initial=initial).check(Recording(history), Budget())
     assert result.verdict == verdict
     assert all(anomaly.details["minimal"] and anomaly.text for anomaly in result.anomalies)
-    for operations in by_key(history.operations).values():
-        witness = check_register(operations, initial).witness
-        assert witness is None or flaw(operations, witness, initial) is None
+    keys = by_key(history.operations)
+    for key, witness in result.witnesses.items():
+        assert flaw(keys[key], witness, initial) is None
+    for anomaly in result.anomalies:
+        assert core_flaw(keys[anomaly.key], anomaly.operations, initial) is None
+    assert {*result.witnesses, *(anomaly.key for anomaly in result.anomalies)} == {*keys}
