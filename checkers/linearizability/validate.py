@@ -16,12 +16,19 @@ from checkers.history import Operation
 def flaw(operations: Sequence[Operation], order: Sequence[int], initial: Any) -> str | None:
     """Why this order does not explain one register's operations, or None if it does."""
     by_index = {operation.invoked: operation for operation in operations}
+    return order_flaw(operations, order) or _replay([by_index[index] for index in order], initial)
+
+
+def order_flaw(operations: Sequence[Operation], order: Sequence[int]) -> str | None:
+    """Why this cannot be the order of any object's operations, or None if it can."""
+    by_index = {operation.invoked: operation for operation in operations}
     if len(set(order)) != len(order):
         return "an operation happens twice"
     missing = {op.invoked for op in operations if op.outcome is EventType.OK} - set(order)
     if missing:
         return f"operations {sorted(missing)} are left out"
-    return _time_flaw([by_index[index] for index in order]) or _replay([by_index[index] for index in order], initial)
+    failed = [index for index in order if by_index[index].outcome is EventType.FAIL]
+    return f"operation {failed[0]} failed" if failed else _time_flaw([by_index[index] for index in order])
 
 
 def _time_flaw(order: Sequence[Operation]) -> str | None:
@@ -36,8 +43,6 @@ def _time_flaw(order: Sequence[Operation]) -> str | None:
 def _replay(order: Sequence[Operation], initial: Any) -> str | None:
     state = initial
     for operation in order:
-        if operation.outcome is EventType.FAIL:
-            return f"operation {operation.invoked} failed"
         if not _possible(operation, state):
             return f"operation {operation.invoked} cannot happen in state {state!r}"
         state = _next(operation, state)

@@ -12,9 +12,9 @@ from checkers.checker import Budget, Recording
 from checkers.formats import read_edn_history, read_jepsen_log
 from checkers.history import History
 from checkers.linearizability import Linearizability
-from checkers.linearizability.checker import by_key
 from checkers.linearizability.refute import core_flaw
 from checkers.linearizability.validate import flaw
+from checkers.per_key import by_key
 
 FOLDER = Path(__file__).parents[4] / "shared" / "histories"
 INITIAL: dict[str, Any] = {"porcupine-etcd": None, "porcupine-kv": "", "knossos": 0}
