@@ -6,11 +6,25 @@ of transactions, stands at the top of its file.
 """
 
 from checkers.invariants.bank import Bank
+from checkers.invariants.causal_reverse import CausalReverse
 from checkers.invariants.counter import CounterBounds
 from checkers.invariants.exactly_once import ExactlyOnce
 from checkers.invariants.fenced_locks import FencedLocks
+from checkers.invariants.long_fork import LongFork
+from checkers.invariants.monotonic import Monotonic
 from checkers.invariants.set_full import SetFull
 from checkers.invariants.total_queue import TotalQueue
 from checkers.invariants.unique_ids import UniqueIds
 
-__all__ = ["Bank", "CounterBounds", "ExactlyOnce", "FencedLocks", "SetFull", "TotalQueue", "UniqueIds"]
+__all__ = [
+    "Bank",
+    "CausalReverse",
+    "CounterBounds",
+    "ExactlyOnce",
+    "FencedLocks",
+    "LongFork",
+    "Monotonic",
+    "SetFull",
+    "TotalQueue",
+    "UniqueIds",
+]

@@ -12,9 +12,12 @@ import pytest
 
 from tests.checkers.invariants import (
     test_bank,
+    test_causal_reverse,
     test_counter,
     test_exactly_once,
     test_fenced_locks,
+    test_long_fork,
+    test_monotonic,
     test_set_full,
     test_total_queue,
     test_unique_ids,
@@ -29,9 +32,12 @@ CASES = 10_000
     "against",
     [
         test_bank.against_every_choice,
+        test_causal_reverse.against_all_pairs,
         test_counter.against_every_choice,
         test_exactly_once.against_counting,
         test_fenced_locks.against_every_order,
+        test_long_fork.against_every_order,
+        test_monotonic.against_every_order,
         test_set_full.against_every_order,
         test_total_queue.against_everything,
         test_unique_ids.against_pairs,
