@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkers.events import EventType
@@ -164,6 +164,7 @@ def against_every_choice(dice: Random) -> None:
     assert (check(Bank(initial=INITIAL), mutated).verdict is not Verdict.INVALID) is right
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_against_every_choice(dice: Random) -> None:
     against_every_choice(dice)

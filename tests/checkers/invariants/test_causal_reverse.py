@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkers.events import EventType
@@ -97,6 +97,7 @@ def against_all_pairs(dice: Random) -> None:
     assert found is reversed_in_a_pair(list(mutated.operations))
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_against_all_pairs(dice: Random) -> None:
     against_all_pairs(dice)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkers.events import EventType
@@ -105,6 +105,7 @@ def against_counting(dice: Random) -> None:
         assert ("lost" in kinds(check(ExactlyOnce(), History(events)))) is certain
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_against_counting(dice: Random) -> None:
     against_counting(dice)

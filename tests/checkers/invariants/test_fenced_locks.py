@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkers.events import EventType
@@ -199,6 +199,7 @@ def against_every_order(dice: Random) -> None:
     assert check(checker, mutated).verdict is not Verdict.INVALID or not right(mutated, lease)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_against_every_order(dice: Random) -> None:
     against_every_order(dice)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkers.events import EventType
@@ -115,6 +115,7 @@ def against_every_order(dice: Random) -> None:
     assert (check(LongFork(), mutated).verdict is not Verdict.INVALID) is explained(reads, inserts)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_against_every_order(dice: Random) -> None:
     against_every_order(dice)

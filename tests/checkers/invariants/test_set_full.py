@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkers.events import EventType
@@ -174,6 +174,7 @@ def against_every_order(dice: Random) -> None:
     assert found is not right or (removes and not found)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_against_every_order_of_one_elements_operations(dice: Random) -> None:
     against_every_order(dice)

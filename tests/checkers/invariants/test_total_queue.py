@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkers.events import EventType
@@ -183,6 +183,7 @@ def against_everything(dice: Random) -> None:
     assert found is not right or (repeats and not found)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_against_everything(dice: Random) -> None:
     against_everything(dice)

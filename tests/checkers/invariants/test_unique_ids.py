@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkers.events import EventType
@@ -56,6 +56,7 @@ def against_pairs(dice: Random) -> None:
     assert (check(UniqueIds(), recorded).verdict is Verdict.VALID) is unique_by_pairs(recorded)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_against_all_pairs(dice: Random) -> None:
     against_pairs(dice)
