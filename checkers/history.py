@@ -73,7 +73,7 @@ def decode(data: bytes) -> History:
     whole = memoryview(data)[:end]
     try:
         events = _decoder.decode_lines(whole)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         events = []
     # The fast way skips empty lines and does not say where it failed; whatever is odd is read again line by line.
     if len(events) != data.count(b"\n") or any(event.index != at for at, event in enumerate(events)):
@@ -87,6 +87,8 @@ def _line_by_line(data: bytes) -> Iterator[Event]:
             event = _decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise HistoryError(index + 1, f"not an event: {error}") from error
+        except RecursionError:
+            raise HistoryError(index + 1, "not an event: too many brackets inside each other") from None
         if event.index != index:
             raise HistoryError(index + 1, f"index {event.index} where {index} belongs")
         yield event

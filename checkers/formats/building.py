@@ -1,93 +1,154 @@
-"""From what a foreign line says to one of our events."""
+"""From what foreign lines say to a history of ours.
+
+A reader adds what it finds line by line, as it stands; `history` then looks at the whole:
+
+- Order: as in the file; but by `:index` where every event has one of its own and the file is in another order.
+- Times: those of the file, if every event has one; else the clock ticks a millisecond an event. They never go back,
+  and where they do not begin near zero (as times of day do not), they are counted from the first event.
+- Event indexes are positions from 0, without gaps, whatever the file's own are; `History.lines` tells each one's line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from checkers.events import NEMESIS, Event, EventType
-from checkers.history import READS, HistoryError
+from checkers.formats.values import as_json, as_text, name_of
+from checkers.history import READS, History, HistoryError
 
-FUNCTIONS: Final = ("read", "write", "cas", "get", "put", "append")
 EVENT_NS: Final = 1_000_000
-"""Foreign files have no times that we could use, so their clock ticks once an event."""
+"""How far the clock goes on with an event, where the file has no times."""
+DAY_NS: Final = 24 * 3600 * 10**9
+MOST: Final = 2**62
+"""Greater process numbers and times are none."""
 READ_OF_NIL: Final = "read-of-nil: it says nothing"
+TYPES: Final = {str(type_): type_ for type_ in EventType}
+
+
+class Line(msgspec.Struct, gc=False):
+    """One event as the file has it: values in EDN's terms, nothing checked."""
+
+    line: int
+    process: Any
+    type: Any
+    f: Any
+    value: Any = None
+    key: Any = None
+    error: Any = None
+    index: Any = None
+    time: Any = None
 
 
 class Builder:
-    """Collects events. `nil_reads_say_nothing`: an ok read of nil matches any state, so its outcome is info."""
+    """`nil_reads_say_nothing`: an ok read of nil matches any state, so its outcome is info."""
 
     def __init__(self, *, nil_reads_say_nothing: bool = False) -> None:
-        self.events: list[Event] = []
         self._nil_reads_say_nothing = nil_reads_say_nothing
-        self._open: dict[int | str, str] = {}
+        self._open: dict[int | str, tuple[str, str | None]] = {}
+        self._keys: dict[str, Any] = {}
 
-    def add(self, line: int, process: Any, type_: Any, f: Any, value: Any, key: Any = None, error: Any = None) -> None:
-        """Raises HistoryError for what is no event, or does not follow from those before it."""
+    def history(self, lines: Sequence[Line]) -> History:
+        """Raises HistoryError for what is no event, does not follow from those before it, or is nothing at all."""
+        ordered = in_order(lines)
+        times = _times(ordered)
+        events = [self._event(at, line, times[at]) for at, line in enumerate(ordered)]
+        if not any(event.process != NEMESIS for event in events):
+            raise HistoryError(lines[0].line if lines else 1, "there is no operation of a client in it")
+        return History(events, lines=[line.line for line in ordered])
+
+    def _event(self, index: int, line: Line, time: int) -> Event:
+        at = line.line
+        process = _process(at, line.process)
+        type_ = TYPES.get(line.type) if isinstance(line.type, str) else None
+        if type_ is None:
+            raise HistoryError(at, f"type {line.type!r} is not one of {', '.join(TYPES)}")
+        if not isinstance(line.f, str):
+            raise HistoryError(at, f"f {line.f!r} is no name")
         event = Event(
-            index=len(self.events),
-            time=len(self.events) * EVENT_NS,
-            process=_process(line, process),
-            type=_type(line, type_),
-            f=str(f),
-            key=None if key is None else str(key),
-            value=_json(line, value),
-            error=None if error is None else str(error),
+            index=index,
+            time=time,
+            process=process,
+            type=type_,
+            f=str(line.f),
+            key=None if line.key is None else self._key(at, line.key),
+            value=_nemesis_value(at, line.value) if process == NEMESIS else as_json(at, line.value),
+            error=None if line.error is None else _words(at, line.error),
         )
-        if event.process != NEMESIS:
-            event = self._checked(line, event)
-        self.events.append(event)
+        return event if process == NEMESIS else self._checked(line, event)
 
-    def _checked(self, line: int, event: Event) -> Event:
-        _check_operation(line, event)
+    def _key(self, line: int, key: Any) -> str:
+        name = name_of(line, key)
+        known = self._keys.setdefault(name, key)
+        if known is not key and (known != key or type(known) is not type(key)):
+            raise HistoryError(line, f"{key!r} and {known!r} are two keys that have the same name")
+        return name
+
+    def _checked(self, line: Line, event: Event) -> Event:
+        process = event.process
         if event.type is EventType.INVOKE:
-            if event.process in self._open:
-                raise HistoryError(line, f"process {event.process} invokes before its last operation completed")
-            self._open[event.process] = event.f
-        elif self._open.pop(event.process, None) != event.f:
-            raise HistoryError(line, f"process {event.process} completes a {event.f} that it never invoked")
-        empty_read = event.f in READS and event.value is None and event.type is EventType.OK
-        if empty_read and self._nil_reads_say_nothing:
+            if process in self._open:
+                raise HistoryError(line.line, f"process {process} invokes before its last operation completed")
+            self._open[process] = event.f, event.key
+            return event
+        invoked = self._open.pop(process, None)
+        if invoked != (event.f, event.key):
+            raise HistoryError(line.line, _not_invoked(event, invoked))
+        nothing = line.value is None and event.f in READS and event.type is EventType.OK
+        if nothing and self._nil_reads_say_nothing:
             return msgspec.structs.replace(event, type=EventType.INFO, error=READ_OF_NIL)
         return event
 
 
+def _not_invoked(event: Event, invoked: tuple[str, str | None] | None) -> str:
+    if invoked is not None and invoked[0] == event.f:
+        return f"process {event.process} completes a {event.f} of {event.key} that it invoked of {invoked[1]}"
+    return f"process {event.process} completes a {event.f} that it never invoked"
+
+
+def in_order(lines: Sequence[Line]) -> Sequence[Line]:
+    """By index, where that is sane; see above."""
+    indexes = [line.index for line in lines]
+    if not all(map(_is_whole, indexes)) or len(set(indexes)) != len(indexes):
+        return lines
+    return sorted(lines, key=lambda line: line.index)
+
+
+def _times(lines: Sequence[Line]) -> Sequence[int]:
+    times = [line.time for line in lines]
+    if not times or not all(_is_whole(time) and 0 <= time < MOST for time in times):
+        return range(0, len(lines) * EVENT_NS, EVENT_NS)
+    return [*_never_back(times, times[0] if times[0] > DAY_NS else 0)]
+
+
+def _never_back(times: Iterable[int], start: int) -> Iterable[int]:
+    latest = start
+    for time in times:
+        latest = max(latest, time)
+        yield latest - start
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _process(line: int, process: Any) -> int | str:
-    if process == NEMESIS or (isinstance(process, int) and not isinstance(process, bool)):
-        return NEMESIS if process == NEMESIS else process
+    if _is_whole(process) and abs(process) < MOST:
+        return int(process)
+    if isinstance(process, str) and process == NEMESIS:
+        return NEMESIS
     raise HistoryError(line, f"process {process!r} is neither a number nor nemesis")
 
 
-def _type(line: int, type_: Any) -> EventType:
+def _words(line: int, error: Any) -> str:
+    return str(error) if isinstance(error, str) else as_text(as_json(line, error))
+
+
+def _nemesis_value(line: int, value: Any) -> Any:
+    """It is shown, never judged, so whatever it is will do."""
     try:
-        return EventType(type_)
-    except ValueError:
-        raise HistoryError(line, f"type {type_!r} is not one of invoke, ok, fail, info") from None
-
-
-def _check_operation(line: int, event: Event) -> None:
-    if event.f not in FUNCTIONS:
-        raise HistoryError(line, f"{event.f!r} is not one of {', '.join(FUNCTIONS)}")
-    if event.f == "cas" and event.type is not EventType.INFO and not _is_pair(event.value):
-        raise HistoryError(line, f"a cas needs [expected new], not {event.value!r}")
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
-
-
-def _json(line: int, value: Any) -> Any:
-    """EDN values as JSON values: names as strings, sequences as arrays, maps with names or strings as objects."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return [_json(line, each) for each in value]
-    if isinstance(value, dict) and all(isinstance(name, str) for name in value):
-        return {str(name): _json(line, each) for name, each in value.items()}
-    if isinstance(value, frozenset):
-        return sorted((_json(line, each) for each in value), key=repr)
-    raise HistoryError(line, f"{value!r} has no JSON form")
+        return as_json(line, value)
+    except HistoryError:
+        return repr(value)

@@ -8,35 +8,39 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from checkers.formats.building import Builder
+from checkers.events import NEMESIS
+from checkers.formats.building import Builder, Line
 from checkers.formats.edn import read_all
+from checkers.formats.maps import shown
 from checkers.formats.text import decoded
 from checkers.history import History, HistoryError
 
 _LINE: Final = re.compile(r"INFO\s+jepsen\.util\s+-\s+(?P<rest>.*)")
-_REST: Final = re.compile(r"(?P<process>\d+|:nemesis)\s+:(?P<type>\S+)\s+:(?P<f>\S+)\s+(?P<value>\S.*)")
+_REST: Final = re.compile(r"(?P<process>[0-9]{1,18}|:nemesis)\s+:(?P<type>\S+)\s+:(?P<f>\S+)\s+(?P<value>\S.*)")
 
 
 def read_jepsen_log(data: bytes) -> History:
     """Raises HistoryError. A file without any such line is no history."""
-    builder = Builder()
-    for number, line in enumerate(decoded(data).splitlines(), 1):
-        if match := _LINE.match(line):
-            _add(builder, number, match["rest"].rstrip())
-    if not builder.events:
+    text = decoded(data)
+    lines = text.split("\n")
+    found = [
+        _event(number, match["rest"].rstrip()) for number, line in enumerate(lines, 1) if (match := _LINE.match(line))
+    ]
+    if not found:
         raise HistoryError(1, "no line of the form 'INFO  jepsen.util - PROCESS :TYPE :F VALUE'")
-    return History(builder.events)
+    if lines[-1].strip():
+        raise HistoryError(len(lines), "the last line does not end: the file was cut in its middle")
+    return Builder().history(found)
 
 
-def _add(builder: Builder, number: int, rest: str) -> None:
+def _event(number: int, rest: str) -> Line:
     match = _REST.fullmatch(rest)
     if match is None:
-        raise HistoryError(number, f"{rest!r} is not 'PROCESS :TYPE :F VALUE'")
-    process = match["process"]
+        raise HistoryError(number, f"{shown(rest)} is not 'PROCESS :TYPE :F VALUE'")
     unknown = match["type"] == "info"
-    builder.add(
+    return Line(
         number,
-        "nemesis" if process == ":nemesis" else int(process),
+        NEMESIS if match["process"] == ":nemesis" else int(match["process"]),
         match["type"],
         match["f"],
         None if unknown else _value(number, match["value"]),
@@ -50,5 +54,5 @@ def _value(number: int, text: str) -> object:
     except HistoryError as error:
         raise HistoryError(number, error.why) from None
     if len(values) != 1:
-        raise HistoryError(number, f"{text!r} is not one value")
+        raise HistoryError(number, f"{shown(text)} is not one value")
     return values[0]

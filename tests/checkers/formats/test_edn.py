@@ -50,11 +50,11 @@ def test_lines_of_elements() -> None:
         ("[1\n 2", 2, "the text ends where ] is missing"),
         ("[1\n 2)", 2, ") where ] belongs"),
         ("{:a\n 1 :b}", 1, "a map with a key that has no value"),
-        ("{[1] 2}", 1, "a map's key or a set's member: unhashable type: 'list'"),
+        ("{{:a 1} 2}", 1, "a map as a map's key or in a set"),
         ('"\nopen', 1, "'\"\\nopen' is no EDN"),
         ("1\n12ab", 2, "'12ab' is no EDN"),
         ("[1]\n2", 2, "something follows after the end of the list"),
-        ("[" * 300, 1, "more than 200 brackets inside each other"),
+        ("[" * 300, 1, "more than 100 brackets inside each other"),
         ("1 #_", 1, "the text ends where an element is missing"),
     ],
 )

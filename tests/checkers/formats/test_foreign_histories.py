@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checkers.formats import read_edn_history, read_jepsen_log
+from checkers.formats import read_jepsen_edn, read_jepsen_log
 from checkers.history import PENDING, History, HistoryError
 
 LOG = b"""INFO  jepsen.core - starting
@@ -43,30 +43,30 @@ def test_log() -> None:
 
 def test_edn() -> None:
     put = (1, "put", "k", "x", "fail", 4)
-    assert summary(read_edn_history(EDN)) == [(0, "read", None, None, "ok", 2), put]
-    assert summary(read_edn_history(EDN, nil_reads_say_nothing=True)) == [(0, "read", None, None, "info", PENDING), put]
+    assert summary(read_jepsen_edn(EDN)) == [(0, "read", None, None, "ok", 2), put]
+    assert summary(read_jepsen_edn(EDN, nil_reads_say_nothing=True)) == [(0, "read", None, None, "info", PENDING), put]
 
 
 log = read_jepsen_log
-edn = read_edn_history
+edn = read_jepsen_edn
 INVOKE = b"{:process 0 :type :invoke :f :read :value nil}\n"
 
 
 @pytest.mark.parametrize(
     ("read", "data", "line", "why"),
     [
-        (log, b"", 1, "no line of the form 'INFO  jepsen.util - PROCESS :TYPE :F VALUE'"),
+        (log, b"INFO  jepsen.core - hi\n", 1, "no line of the form 'INFO  jepsen.util - PROCESS :TYPE :F VALUE'"),
         (log, b"INFO  jepsen.util - 0 :invoke", 1, "'0 :invoke' is not 'PROCESS :TYPE :F VALUE'"),
         (log, b"\nINFO  jepsen.util - 0 :invoke :write [3", 2, "the text ends where ] is missing"),
-        (log, b"INFO  jepsen.util - 0 :ok :read 3", 1, "process 0 completes a read that it never invoked"),
+        (log, b"INFO  jepsen.util - 0 :ok :read 3\n", 1, "process 0 completes a read that it never invoked"),
         (edn, b"\n[3]", 2, "3 is not a map"),
         (edn, b"\xff", 1, "not UTF-8"),
         (edn, b"{:process 0 :f :read}", 1, "an event without :type"),
         (edn, INVOKE + INVOKE, 2, "process 0 invokes before its last operation completed"),
         (edn, INVOKE.replace(b"0", b"zero"), 1, "process 'zero' is neither a number nor nemesis"),
         (edn, INVOKE.replace(b"invoke", b"begin"), 1, "type 'begin' is not one of invoke, ok, fail, info"),
-        (edn, INVOKE.replace(b":read", b":lock"), 1, "'lock' is not one of read, write, cas, get, put, append"),
-        (edn, INVOKE.replace(b":read", b":cas"), 1, "a cas needs [expected new], not None"),
+        (log, LOG[:-2], 8, "'2\\t:ok\\t:read' is not 'PROCESS :TYPE :F VALUE'"),
+        (log, LOG[:-1], 8, "the last line does not end: the file was cut in its middle"),
     ],
 )
 def test_bad_input(read: Callable[[bytes], History], data: bytes, line: int, why: str) -> None:

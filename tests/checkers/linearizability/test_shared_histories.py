@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from checkers.checker import Budget, Recording
-from checkers.formats import read_edn_history, read_jepsen_log
+from checkers.formats import read_jepsen_edn, read_jepsen_log
 from checkers.history import History
 from checkers.linearizability import Linearizability
 from checkers.linearizability.refute import core_flaw
@@ -33,7 +33,7 @@ def cases() -> Iterator[Any]:
 def load(path: Path) -> History:
     if path.suffix == ".log":
         return read_jepsen_log(path.read_bytes())
-    return read_edn_history(path.read_bytes(), nil_reads_say_nothing=path.parent.name == "knossos")
+    return read_jepsen_edn(path.read_bytes(), nil_reads_say_nothing=path.parent.name == "knossos")
 
 
 @pytest.mark.parametrize(("path", "verdict"), list(cases()))
