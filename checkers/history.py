@@ -39,6 +39,8 @@ class History:
     """The last line was incomplete (the recorder was killed while writing) and was left out."""
     lines: Sequence[int] = ()
     """Where the file is not one event a line: by event index, the line (from 1) on which it stands."""
+    timed: bool = True
+    """Whether the times were recorded; else the clock ticks a millisecond an event."""
 
     def line_of(self, index: int) -> int:
         """The line of the file, from 1, on which an event stands."""

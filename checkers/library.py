@@ -1,8 +1,9 @@
 """Judging a history by a model: the call for whoever has a history, ours or anyone's.
 
-    from checkers.library import check
+    from checkers.library import check, check_bytes
 
     result = check(history, "cas-register")
+    result = check_bytes(data, "kv", format="porcupine-kv")
     print(result.verdict, result.algorithm, [anomaly.text for anomaly in result.anomalies])
 
 A model is the object that the operations were done on, by a name: which operations it has, what it holds at first, and
@@ -10,8 +11,9 @@ which checker judges it. MODELS holds one row for each. Adding a model is adding
 
 What is asked for wrongly raises, with one sentence, and is never a verdict:
 
-    BadRequest        UnknownModel: no model of that name; BadInitial: the object cannot begin with that value
-    HistoryError      the bytes are no history, or hold an operation that the model does not have, with its line
+    UnknownModel, UnknownFormat   there is none of that name
+    BadInitial                    the object cannot begin with that value
+    HistoryError                  the bytes are no history, or hold an operation that the model does not have: its line
 
 What goes wrong while judging (time, memory, a mistake of the checker's own) is the verdict unknown, with the reason.
 """
@@ -26,6 +28,7 @@ from typing import Any, Final
 import msgspec
 
 from checkers.checker import Budget, Checker, NotOfModel, Recording
+from checkers.formats import AUTO, UnknownFormat, read
 from checkers.history import History, HistoryError
 from checkers.judge import judge_one
 from checkers.linearizability import Linearizability
@@ -35,16 +38,12 @@ DEFAULT: Final = msgspec.UNSET
 """As `initial`: what the model's object holds at first (null, for one, is another answer)."""
 
 
-class BadRequest(ValueError):
-    """What was asked for does not exist or makes no sense. `str(error)` is one sentence."""
+class UnknownModel(ValueError):
+    """`str(error)` is one sentence, with the nearest name."""
 
 
-class UnknownModel(BadRequest):
-    pass
-
-
-class BadInitial(BadRequest):
-    pass
+class BadInitial(ValueError):
+    """`str(error)` is one sentence."""
 
 
 def anything(initial: Any) -> None:
@@ -67,6 +66,9 @@ class Model:
     """What it holds at first, where nobody says."""
     accept: Callable[[Any], None] = anything
     """Raises ValueError, with what an initial value has to be, for one that the object cannot hold."""
+    nil_reads_say_nothing: bool = False
+    """Whether Knossos' model of it takes an ok read of nil for one whose value is not known. That is how such reads
+    are then taken in its format (jepsen-edn), where nobody asks for another way."""
 
 
 def text(initial: Any) -> None:
@@ -80,12 +82,14 @@ _ROWS: Final = (
         about="one value a key: read, write",
         functions=("read", "write"),
         checker=lambda initial: Linearizability(initial=initial),
+        nil_reads_say_nothing=True,
     ),
     Model(
         name="cas-register",
         about="one value a key: read, write, cas",
         functions=("read", "write", "cas"),
         checker=lambda initial: Linearizability(initial=initial),
+        nil_reads_say_nothing=True,
     ),
     Model(
         name="kv",
@@ -141,6 +145,33 @@ def check(
         raise HistoryError(history.line_of(error.event), f"{error.why} (judged as {row.name})") from error
 
 
+def load(
+    data: bytes, model: str, *, format: str = AUTO, nil_reads_say_nothing: bool | None = None
+) -> tuple[History, str]:
+    """The history that the bytes of a file hold, to be judged by a model, and the format that it was in.
+
+    `nil_reads_say_nothing` is about jepsen-edn alone: whether an ok read of nil is one whose value is not known.
+    None: as Knossos' own model of that object has it. Raises UnknownModel, UnknownFormat and HistoryError."""
+    if nil_reads_say_nothing is None:
+        nil_reads_say_nothing = model_named(model).nil_reads_say_nothing
+    return read(data, format, nil_reads_say_nothing=nil_reads_say_nothing)
+
+
+def check_bytes(
+    data: bytes,
+    model: str,
+    *,
+    format: str = AUTO,
+    nil_reads_say_nothing: bool | None = None,
+    initial: Any = DEFAULT,
+    budget: Budget | None = None,
+    clock: Callable[[], float] = lambda: 0.0,
+) -> Result:
+    """`load` and `check` in one. Anomalies name events by their position in the file's order, from 0."""
+    history, _ = load(data, model, format=format, nil_reads_say_nothing=nil_reads_say_nothing)
+    return check(history, model, initial=initial, budget=budget, clock=clock)
+
+
 def _refuse_foreign(history: History, model: Model) -> None:
     known = frozenset(model.functions)
     if {operation.f for operation in history.operations} <= known:
@@ -148,3 +179,19 @@ def _refuse_foreign(history: History, model: Model) -> None:
     first = next(operation for operation in history.operations if operation.f not in known)
     has = ", ".join(model.functions)
     raise HistoryError(history.line_of(first.invoked), f"a {model.name} has no {first.f!r}, but {has}")
+
+
+__all__ = [
+    "DEFAULT",
+    "MODELS",
+    "BadInitial",
+    "HistoryError",
+    "Model",
+    "UnknownFormat",
+    "UnknownModel",
+    "check",
+    "check_bytes",
+    "checker_for",
+    "load",
+    "model_named",
+]

@@ -15,14 +15,13 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from checkers.checker import Budget, Checker, Recording, serial_map
 from checkers.faults import FaultCoverage, coverage
-from checkers.history import History, HistoryError, decode
+from checkers.history import History
 from checkers.judge import judge
 from checkers.logs import NodeLogs
 from checkers.stats import COMPLETIONS, latencies
@@ -30,7 +29,7 @@ from checkers.traces import ElectionSafety, StateMachineSafety
 from checkers.verdict import Result, Verdict, merge
 from harness import plugins
 from harness.errors import BadInput
-from harness.experiment import READ_MODES, Experiment
+from harness.experiment import Experiment
 from harness.workload import Workload
 from results.junit import write_junit
 from results.report import render
@@ -44,7 +43,7 @@ PARALLEL_FROM: Final = 50_000
 """Operations from which on starting processes pays."""
 
 
-def judge_run(folder: RunFolder, *, time_limit_s: float = TIME_LIMIT_S) -> dict[str, Any]:
+def judge_run(folder: RunFolder, *, time_limit_s: float = TIME_LIMIT_S, jobs: int | None = None) -> dict[str, Any]:
     """Judges a run folder and stores the answer; returns the object of verdict.json.
 
     Raises StoreError, HistoryError and BadInput where the folder does not hold what a run folder holds."""
@@ -54,8 +53,8 @@ def judge_run(folder: RunFolder, *, time_limit_s: float = TIME_LIMIT_S) -> dict[
     history = folder.history()
     workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
     recording = Recording(history, folder.traces(), folder.logs(), experiment.nemesis)
-    results = _judge_all(workloads, experiment, recording, time_limit_s)
-    verdict = _verdict_object(results, history, experiment.nemesis)
+    results = _judge_all(workloads, experiment, recording, time_limit_s, jobs)
+    verdict = verdict_object(results, history, experiment.nemesis)
     verdict |= {
         "run": str(folder.path),
         "seed": run.get("seed"),
@@ -70,44 +69,6 @@ def judge_run(folder: RunFolder, *, time_limit_s: float = TIME_LIMIT_S) -> dict[
     return verdict
 
 
-def judge_history_file(path: Path, *, time_limit_s: float = TIME_LIMIT_S) -> dict[str, Any]:
-    """Judges a history.jsonl that stands alone: what can be known of it without traces, by the workload that each
-    operation's key belongs to. Raises BadInput where it cannot be read or is no history."""
-    began = time.monotonic()
-    try:
-        history = decode(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
-    except HistoryError as error:
-        raise BadInput(f"{path} is not a history: {error}.") from error
-    workloads = [plugins.load("workload", name) for name in plugins.names("workload")]
-    used = [workload for workload in workloads if any(map(workload.owns, history.operations))]
-    if not used:
-        raise BadInput(
-            f"{path} holds no operation of a workload that there is: {', '.join(plugins.names('workload'))}."
-        )
-    with _budget(time_limit_s, len(history.operations)) as budget:
-        results = [
-            result
-            for workload in used
-            for result in _workload_results([workload], _promised(history, workload), Recording(history), budget)
-        ]
-    verdict = _verdict_object(results, history, ())
-    return verdict | {"source": str(path), "seed": None, "seconds": round(time.monotonic() - began, 3)}
-
-
-def _promised(history: History, workload: Workload) -> Experiment:
-    """The experiment as far as a history tells it: which read mode was asked for. Raises BadInput for several."""
-    own = filter(workload.owns, history.operations)
-    modes = {operation.invoke.read for operation in own if operation.invoke.read is not None}
-    if len(modes) > 1 or not modes <= {*READ_MODES}:
-        raise BadInput(
-            f"The reads of {workload.name} were asked for as {', '.join(sorted(modes))}: judged is one of "
-            f"{', '.join(READ_MODES)}."
-        )
-    return Experiment(read_mode=next(iter(modes), None))
-
-
 def stored_experiment(run: Mapping[str, Any]) -> Experiment:
     """The experiment in run.json. Raises BadInput."""
     try:
@@ -117,17 +78,21 @@ def stored_experiment(run: Mapping[str, Any]) -> Experiment:
 
 
 def _judge_all(
-    workloads: Sequence[Workload], experiment: Experiment, recording: Recording, time_limit_s: float
+    workloads: Sequence[Workload],
+    experiment: Experiment,
+    recording: Recording,
+    time_limit_s: float,
+    jobs: int | None,
 ) -> list[Result]:
     common: list[Checker] = [ElectionSafety(), StateMachineSafety(), NodeLogs()]
     if experiment.nemesis:
         common.insert(0, FaultCoverage())
-    with _budget(time_limit_s, len(recording.history.operations)) as budget:
-        results = list(_workload_results(workloads, experiment, recording, budget))
+    with budgets(time_limit_s, len(recording.history.operations), jobs) as budget:
+        results = list(workload_results(workloads, experiment, recording, budget))
         return [*results, *judge(common, recording, budget, time.monotonic)]
 
 
-def _workload_results(
+def workload_results(
     workloads: Sequence[Workload], experiment: Experiment, recording: Recording, budget: Budgets
 ) -> Iterator[Result]:
     for workload in workloads:
@@ -160,12 +125,15 @@ class Deadline:
 
 
 @contextmanager
-def _budget(time_limit_s: float, operations: int) -> Iterator[Budgets]:
-    """Budgets of `time_limit_s` seconds each, from when they are made."""
-    if operations < PARALLEL_FROM or (os.cpu_count() or 1) == 1:
+def budgets(time_limit_s: float, operations: int, jobs: int | None = None) -> Iterator[Budgets]:
+    """Budgets of `time_limit_s` seconds each, from when they are made. `jobs`: how many processes judge keys; None:
+    as many as there are processors, where operations are so many that it pays to start them."""
+    if jobs is None:
+        jobs = 1 if operations < PARALLEL_FROM else os.cpu_count() or 1
+    if jobs == 1:
         yield lambda: Budget(Deadline(time.monotonic() + time_limit_s), serial_map)
         return
-    with ProcessPoolExecutor(mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
 
         def parallel_map(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
             return pool.map(function, items)
@@ -173,7 +141,7 @@ def _budget(time_limit_s: float, operations: int) -> Iterator[Budgets]:
         yield lambda: Budget(Deadline(time.monotonic() + time_limit_s), parallel_map)
 
 
-def _verdict_object(results: Sequence[Result], history: History, asked_faults: Sequence[str]) -> dict[str, Any]:
+def verdict_object(results: Sequence[Result], history: History, asked_faults: Sequence[str]) -> dict[str, Any]:
     outcomes = Counter(operation.outcome for operation in history.operations)
     anomalies = [
         msgspec.to_builtins(anomaly) | {"checker": result.checker} for result in results for anomaly in result.anomalies

@@ -17,6 +17,7 @@ from results.report.wording import SYMBOLS
 MOST_ANOMALIES: Final = 3
 NARROWEST: Final = 60
 NARROWEST_REASON: Final = 16
+UNTIMED: Final = "The file holds no times: where seconds are told, each event counts for a millisecond."
 
 
 def summary(verdict: Mapping[str, Any], report: Path | None = None, *, width: int | None = None) -> str:
@@ -24,11 +25,12 @@ def summary(verdict: Mapping[str, Any], report: Path | None = None, *, width: in
     columns = max(width or shutil.get_terminal_size().columns, NARROWEST)
     parts = [
         _headline(verdict),
-        *_contradictions(verdict, columns),
+        *_contradictions(verdict, columns, report),
         _checkers(mappings(verdict.get("checkers")), columns),
         _operations(mapping(verdict.get("operations"))),
         _faults(mappings(verdict.get("faults")), columns),
         _latencies(mappings(verdict.get("latencies"))),
+        UNTIMED if verdict.get("timed") is False else "",
         f"Report: {report}" if report is not None else "",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -39,14 +41,15 @@ def _headline(verdict: Mapping[str, Any]) -> str:
     symbol = SYMBOLS.get(word, "?")
     seed = f", seed {verdict['seed']}" if verdict.get("seed") is not None else ""
     run = verdict.get("run") or verdict.get("source")
-    return f"{symbol} {word.upper()}{seed}{f': {plain(run)}' if run else ''}"
+    judged = f", {plain(verdict['format'], 40)} judged as {plain(verdict['model'], 40)}" if verdict.get("model") else ""
+    return f"{symbol} {word.upper()}{seed}{f': {plain(run)}' if run else ''}{judged}"
 
 
-def _contradictions(verdict: Mapping[str, Any], columns: int) -> list[str]:
+def _contradictions(verdict: Mapping[str, Any], columns: int, report: Path | None) -> list[str]:
     anomalies = mappings(verdict.get("anomalies"))
     told = [_paragraph(f"{_what(a)}: {plain(a.get('text'), 1200)}", columns) for a in anomalies]
     more = len(told) - MOST_ANOMALIES
-    return [*told[:MOST_ANOMALIES], *([f"  and {more} more, in the report"] if more > 0 else [])]
+    return [*told[:MOST_ANOMALIES], *([f"  and {more} more{', in the report' if report else ''}"] if more > 0 else [])]
 
 
 def _what(anomaly: Mapping[str, Any]) -> str:

@@ -40,6 +40,8 @@ class Line(msgspec.Struct, gc=False):
     error: Any = None
     index: Any = None
     time: Any = None
+    pair_key: Any = None
+    """The key that the value is a pair with, as export.py writes it."""
 
 
 class Builder:
@@ -53,11 +55,12 @@ class Builder:
     def history(self, lines: Sequence[Line]) -> History:
         """Raises HistoryError for what is no event, does not follow from those before it, or is nothing at all."""
         ordered = in_order(lines)
-        times = _times(ordered)
+        recorded = _times(ordered)
+        times = recorded or range(0, len(ordered) * EVENT_NS, EVENT_NS)
         events = [self._event(at, line, times[at]) for at, line in enumerate(ordered)]
         if not any(event.process != NEMESIS for event in events):
             raise HistoryError(lines[0].line if lines else 1, "there is no operation of a client in it")
-        return History(events, lines=[line.line for line in ordered])
+        return History(events, lines=[line.line for line in ordered], timed=recorded is not None)
 
     def _event(self, index: int, line: Line, time: int) -> Event:
         at = line.line
@@ -116,10 +119,10 @@ def in_order(lines: Sequence[Line]) -> Sequence[Line]:
     return sorted(lines, key=lambda line: line.index)
 
 
-def _times(lines: Sequence[Line]) -> Sequence[int]:
+def _times(lines: Sequence[Line]) -> Sequence[int] | None:
     times = [line.time for line in lines]
     if not times or not all(_is_whole(time) and 0 <= time < MOST for time in times):
-        return range(0, len(lines) * EVENT_NS, EVENT_NS)
+        return None
     return [*_never_back(times, times[0] if times[0] > DAY_NS else 0)]
 
 

@@ -27,9 +27,10 @@ def detected(data: bytes) -> str:
         return _edn(text)
     if _LOG.search(text):
         return "jepsen-log"
+    first = text.strip().split("\n")[0][:30].rstrip()
     raise HistoryError(
-        _first_line(text),
-        f"it begins with {shown(text.lstrip()[:30])}, as no format does that there is: say which with --format",
+        1 + text[: text.index(first)].count("\n"),
+        f"it begins with {first!r}, as no format does that there is: say which with --format",
     )
 
 
@@ -56,7 +57,3 @@ def _edn_of(line: int, element: dict[Any, Any]) -> str:
 
 def _of_elle(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) > 1 and value[0] in MICRO_OPERATIONS
-
-
-def _first_line(text: str) -> int:
-    return 1 + text[: len(text) - len(text.lstrip())].count("\n")

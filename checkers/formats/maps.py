@@ -25,7 +25,7 @@ def line_of(line: int, element: dict[Any, Any], needed: Sequence[str]) -> Line:
     missing = [f":{name}" for name in needed if name not in element]
     if missing:
         raise HistoryError(line, f"an event without {' and '.join(missing)}")
-    return Line(line, *map(get, ("process", "type", "f", "value", "key", "error", "index", "time")))
+    return Line(line, *map(get, ("process", "type", "f", "value", "key", "error", "index", "time", "independent/key")))
 
 
 def shown(value: Any) -> str:

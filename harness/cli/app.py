@@ -48,6 +48,7 @@ def cli() -> None:
     raftstorm run --bug ack-before-sync    the same against a node with a known bug
     raftstorm run nightly.toml             options from a file; flags win
     raftstorm check RUN                    judge a stored run again
+    raftstorm check FILE --model NAME      judge any history, of Jepsen's, Porcupine's or Elle's too
     raftstorm doctor                       what this machine lacks
 
     Exit codes: 0 valid, 1 invalid, 2 unknown, 3 could not run.
@@ -56,6 +57,7 @@ def cli() -> None:
 
 cli.add_command(run.run)
 cli.add_command(judging.check)
+cli.add_command(judging.export)
 cli.add_command(judging.report)
 cli.add_command(runs.runs)
 cli.add_command(maintenance.image)

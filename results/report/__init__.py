@@ -1,4 +1,4 @@
-"""The report of a run: one page, report.html, that stands alone.
+"""The report of a run, or of a history by itself: one page, report.html, that stands alone.
 
 A map of the code, in reading order:
 
@@ -18,6 +18,6 @@ charts.js add the history explorer and the charts. Nothing is loaded from a netw
 the installed package, and a content security policy lets only these scripts run, whatever a value may hold.
 """
 
-from results.report.page import render
+from results.report.page import render, render_lone
 
-__all__ = ["render"]
+__all__ = ["render", "render_lone"]

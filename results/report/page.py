@@ -19,13 +19,14 @@ from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
 
 from checkers.events import NEMESIS, EventType
+from checkers.history import History
 from checkers.verdict import Verdict
 from results.report import charts, leadership, wording
 from results.report.columns import OUTCOME_NAMES, columns, fault_rows
 from results.report.contradictions import MOST_DRAWN, MOST_TOLD, anomalies, tell
 from results.report.drawing import Scene, answered_ns
 from results.report.faults import Fault, colour, kinds, pair
-from results.report.source import Material, read
+from results.report.source import Material, lone, read
 from results.report.values import inline, is_flat, mapping, mappings, option, plain, pretty, show
 from results.store import write_atomically
 
@@ -42,6 +43,12 @@ def render(run_folder: Path) -> Path:
     report = path / "report.html"
     write_atomically(report, html.encode("utf-8", "replace"))
     return report
+
+
+def render_lone(path: Path, verdict: Mapping[str, Any], history: History) -> Path:
+    """Writes the page of a history that stands alone. Raises StoreError where it cannot be written."""
+    write_atomically(path, page(lone(verdict, history)).encode("utf-8", "replace"))
+    return path
 
 
 def page(material: Material) -> str:
@@ -83,7 +90,9 @@ def _context(material: Material) -> dict[str, Any]:
     word, sentence = wording.headline(material.verdict)
     return {
         **_assets(),
-        "name": material.folder.name,
+        "name": material.name,
+        "lone": material.lone,
+        "timed": material.timed,
         "run": material.run,
         "verdict": verdict,
         "word": word,
@@ -126,14 +135,17 @@ def _facts(material: Material, faults: Sequence[Fault]) -> list[tuple[str, str]]
     outcomes = [operation.outcome for operation in material.operations]
     counts = {outcome: outcomes.count(outcome) for outcome in (EventType.OK, EventType.FAIL, EventType.INFO)}
     effective = sum(fault.effective for fault in faults)
+    of_the_run = [
+        (f"{effective:,} of {len(faults):,}", "faults took effect"),
+        (f"{len(mappings(material.run.get('nodes'))) or '–'}", "nodes"),
+    ]
     return [
         (f"{len(outcomes):,}", "operations"),
         (f"{counts[EventType.OK]:,}", "ok"),
         (f"{counts[EventType.FAIL]:,}", "failed"),
         (f"{counts[EventType.INFO]:,}", "unknown"),
-        (f"{effective:,} of {len(faults):,}", "faults took effect"),
-        (f"{len(mappings(material.run.get('nodes'))) or '–'}", "nodes"),
-        (f"{material.end_ns / 1e9:.1f} s", "of history"),
+        *(of_the_run if not material.lone or faults else []),
+        *([(f"{material.end_ns / 1e9:.1f} s", "of history")] if material.timed else []),
     ]
 
 

@@ -15,6 +15,7 @@ from results.store import RunFolder, StoreError
 
 LOG_BYTES: Final = 256 * 1024
 """Of each log, the end: what happened last is what explains most."""
+CUT: Final = "The last line of history.jsonl is cut off (its writer was killed); it is left out."
 T = TypeVar("T")
 
 
@@ -33,7 +34,7 @@ class Log:
 class Material:
     """All that a report is made from."""
 
-    folder: RunFolder
+    name: str
     run: Mapping[str, Any]
     verdict: Mapping[str, Any] | None
     events: Sequence[Event]
@@ -42,6 +43,10 @@ class Material:
     traces: Mapping[str, Sequence[Mapping[str, Any]]]
     logs: Sequence[Log]
     missing: Sequence[str] = field(default_factory=list)
+    lone: bool = False
+    """A history by itself: there is no run that could have left more behind."""
+    timed: bool = True
+    """Whether the times were recorded (History.timed)."""
 
     @property
     def end_ns(self) -> int:
@@ -54,7 +59,7 @@ def read(path: Path) -> Material:
     missing: list[str] = []
     events, operations = _history(folder, missing)
     material = Material(
-        folder=folder,
+        name=folder.name,
         run=_or_note(folder.run, {}, missing),
         verdict=_or_note(folder.verdict, None, missing),
         events=events,
@@ -66,6 +71,26 @@ def read(path: Path) -> Material:
     )
     _note_absent(material, missing)
     return material
+
+
+def lone(verdict: Mapping[str, Any], history: History) -> Material:
+    """A history that stands alone, and what was said of it."""
+    missing = [CUT] if history.cut else []
+    if not history.timed:
+        missing.append("The file holds no times: only the order of its events is known, and drawn a millisecond apart.")
+    return Material(
+        name=plain(verdict.get("source") or "a history", 200),
+        run={},
+        verdict=verdict,
+        events=history.events,
+        operations=history.operations,
+        statuses=[],
+        traces={},
+        logs=[],
+        missing=missing,
+        lone=True,
+        timed=history.timed,
+    )
 
 
 def _or_note(read: Callable[[], T], default: T, missing: list[str]) -> T:
@@ -84,7 +109,7 @@ def _note_absent(material: Material, missing: list[str]) -> None:
     if material.verdict is None and not any("verdict.json" in note for note in missing):
         missing.append(
             "There is no verdict.json: the run ended before its history was judged. "
-            f"`raftstorm check {material.folder.name}` judges what was recorded."
+            f"`raftstorm check {material.name}` judges what was recorded."
         )
     if not material.statuses:
         missing.append("There is no status.jsonl: what the monitor saw of the nodes is not known.")
@@ -104,7 +129,7 @@ def _history(folder: RunFolder, missing: list[str]) -> tuple[Sequence[Event], Se
         missing.append(f"history.jsonl is shown up to its bad line: {error}.")
         history = _first_lines(folder, error.line - 1)
     if history.cut:
-        missing.append("The last line of history.jsonl is cut off (its writer was killed); it is left out.")
+        missing.append(CUT)
     return _paired(history, missing)
 
 
