@@ -5,10 +5,12 @@ for what no order of the operations explains. What it decides, and what it leave
 of transactions, stands at the top of its file.
 """
 
+from checkers.invariants.availability import Availability
 from checkers.invariants.bank import Bank
 from checkers.invariants.causal_reverse import CausalReverse
 from checkers.invariants.counter import CounterBounds
 from checkers.invariants.exactly_once import ExactlyOnce
+from checkers.invariants.exceptions import UnhandledExceptions
 from checkers.invariants.fenced_locks import FencedLocks
 from checkers.invariants.long_fork import LongFork
 from checkers.invariants.monotonic import Monotonic
@@ -17,6 +19,7 @@ from checkers.invariants.total_queue import TotalQueue
 from checkers.invariants.unique_ids import UniqueIds
 
 __all__ = [
+    "Availability",
     "Bank",
     "CausalReverse",
     "CounterBounds",
@@ -26,5 +29,6 @@ __all__ = [
     "Monotonic",
     "SetFull",
     "TotalQueue",
+    "UnhandledExceptions",
     "UniqueIds",
 ]
