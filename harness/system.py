@@ -40,12 +40,17 @@ class Definite(Exception):
     """It certainly did not happen. `str(error)` is a kebab-case reason."""
 
 
+class Refused(Definite):
+    """The system did what it was asked to, and its state said no: the lock is held, the account is too low."""
+
+
 class Indefinite(Exception):
     """It may have happened, may yet happen, or never."""
 
 
 class KeyValue(Protocol):
-    """A session with one node of a key-value system. Every method raises Definite or Indefinite."""
+    """A session with one node of a key-value system. Every method raises Definite or Indefinite. What a session can do
+    beyond this is in `harness.capabilities`."""
 
     session: str
 
@@ -73,7 +78,8 @@ class System(Protocol):
         """The pid of the running (or stopped, SIGSTOP) server process."""
 
     def connect(self, world: World, node: Node, *, timeout_s: float, session: str) -> KeyValue:
-        """A session that dials on first use; each call is bounded by `timeout_s`."""
+        """A session that dials on first use; each call is bounded by `timeout_s`. A system whose sessions can do more
+        than this annotates it with their class: that is where `harness.capabilities` looks."""
 
     async def status(self, world: World, node: Node, *, timeout_s: float) -> Status | None:
         """None where the node does not answer in time."""

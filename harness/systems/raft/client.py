@@ -2,7 +2,7 @@
 
 The contract (harness.client): definite means that it certainly did not happen. Until the node's hello has come,
 nothing has been sent, so every failure is definite. After that only the node's own word is (errors.py); silence and
-broken connections are not. Nothing is ever sent twice.
+broken connections are not. Nothing is ever sent twice, but by who asks for it (`numbered`).
 
 A connection that let a call run into its time limit is given up: the next call dials anew, and learns from the missing
 hello, definitely, if the node still does not answer.
@@ -14,15 +14,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.cluster import Node
-from harness.system import Answer, Definite, Indefinite
-from harness.systems.raft.errors import MALFORMED, NO_HELLO, REFUSED, TIMEOUT, refusal
+from harness.system import Definite, Indefinite
+from harness.systems.raft.errors import NO_HELLO, REFUSED, TIMEOUT, refusal
 from harness.systems.raft.link import Link, dial
+from harness.systems.raft.operations import RaftOperations
 from harness.world import Disconnected, Unreachable, World
 from harness.world.sync import Lock
 
+Number = Mapping[str, Any]
+"""What makes a command the same command when it is sent again: its session, number in it, and where that began."""
 
-class RaftKeyValue:
-    """A `KeyValue`. Calls may overlap; writes of one session should not."""
+
+class RaftKeyValue(RaftOperations):
+    """A `KeyValue`, with all that `harness.capabilities` lists. Calls may overlap; commands of one session should
+    not, since a node remembers the last one only."""
 
     def __init__(self, world: World, node: Node, *, timeout_s: float, session: str) -> None:
         self.session = session
@@ -36,33 +41,36 @@ class RaftKeyValue:
         """The log index that the session's first hello told: with it, nodes can tell a new session from one that they
         have forgotten."""
 
-    async def read(self, key: str, *, mode: str, min_index: int = 0) -> Answer:
-        request = {"op": "read", "key": key, "mode": mode, "min_index": min_index, "timeout_s": self._timeout_s}
-        answer = await self._call(request)
-        return Answer(value=answer.get("value"), log_index=_index(answer))
-
-    async def write(self, key: str, value: Any) -> Answer:
-        answer = await self._call({"op": "write", "key": key, "value": value}, in_session=True)
-        return Answer(value=value, log_index=_index(answer))
-
-    async def cas(self, key: str, expected: Any, new: Any) -> Answer:
-        answer = await self._call({"op": "cas", "key": key, "expected": expected, "new": new}, in_session=True)
-        if not isinstance(answer.get("matched"), bool):
-            raise Indefinite(MALFORMED)
-        return Answer(
-            value=new if answer["matched"] else answer.get("value"),
-            matched=answer["matched"],
-            log_index=_index(answer),
-        )
-
     async def status(self) -> dict[str, Any]:
         """The node's answer, as it stands."""
         return await self._call({"op": "status"})
+
+    async def next_number(self) -> Number:
+        """Raises Definite."""
+        try:
+            async with self._world.timeout(self._timeout_s):
+                await self._connected()
+        except Unreachable:
+            raise Definite(REFUSED) from None
+        except TimeoutError:
+            self.close()
+            raise Definite(NO_HELLO) from None
+        return self._next_in_session()
+
+    def numbered(self, number: Number) -> Numbered:
+        return Numbered(self, number)
 
     def close(self) -> None:
         if self._link is not None:
             self._link.close()
             self._link = None
+
+    async def _read(self, request: Mapping[str, Any], mode: str, min_index: int) -> dict[str, Any]:
+        fields = {"op": "read", "mode": mode, "min_index": min_index, "timeout_s": self._timeout_s}
+        return await self._call({**fields, **request})
+
+    async def _command(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._call(request, in_session=True)
 
     async def _call(self, request: Mapping[str, Any], *, in_session: bool = False) -> dict[str, Any]:
         """The node's answer, if it is ok. Raises Definite, Indefinite."""
@@ -100,8 +108,15 @@ class RaftKeyValue:
         return {"session": self.session, "seq": self._sequence, "opened": self._opened}
 
 
-def _index(answer: Mapping[str, Any]) -> int:
-    index = answer.get("index")
-    if not isinstance(index, int):
-        raise Indefinite(MALFORMED)
-    return index
+class Numbered(RaftOperations):
+    """A session's command of one number. It may be sent more than once, through any node's session."""
+
+    def __init__(self, session: RaftKeyValue, number: Number) -> None:
+        self._session = session
+        self._number = number
+
+    async def _read(self, request: Mapping[str, Any], mode: str, min_index: int) -> dict[str, Any]:
+        return await self._session._read(request, mode, min_index)
+
+    async def _command(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._session._call({**request, **self._number})

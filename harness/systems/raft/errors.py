@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from harness.system import Definite, Indefinite
+from harness.system import Definite, Indefinite, Refused
 
 MAY_BE_DEFINITE: Final = {
     "bad-request": True,
@@ -21,9 +21,17 @@ MAY_BE_DEFINITE: Final = {
     "unavailable": True,
     "leader-changed": True,
     "stale-sequence": False,
+    "wrong-type": True,
+    "out-of-range": True,
+    "held": True,
+    "not-held": True,
+    "condition-failed": True,
 }
 """`unavailable` is definite for reads and for refused overload, `leader-changed` for reads: there the node's word
 counts."""
+
+STATE_SAYS_NO: Final = frozenset({"wrong-type", "out-of-range", "held", "not-held", "condition-failed"})
+"""The command became an entry of the log, and changed nothing."""
 
 REFUSED: Final = "connection-refused"
 """The connection was refused, or broke before the server's hello: nothing was sent."""
@@ -42,5 +50,6 @@ def refusal(answer: dict[str, Any]) -> Definite | Indefinite:
     error = answer.get("error")
     if not isinstance(error, str):
         return Indefinite(MALFORMED)
-    definite = answer.get("definite") is True and MAY_BE_DEFINITE.get(error, False)
-    return Definite(error) if definite else Indefinite(error)
+    if answer.get("definite") is not True or not MAY_BE_DEFINITE.get(error, False):
+        return Indefinite(error)
+    return Refused(error) if error in STATE_SAYS_NO else Definite(error)

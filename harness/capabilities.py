@@ -1,0 +1,123 @@
+"""What a session can do beside reading and writing keys, each a small protocol: a system offers those that it has.
+
+    Sets, Counters, Queues, Locks, Ids      objects behind a key
+    Transactions                            several keys at once
+    Retries                                 the same command sent again
+
+A workload names those that its client calls (`needs`); whether a system offers them is asked before anything is
+started. Nothing is registered: a session offers a protocol by having its methods. As in `KeyValue`, every method raises
+Definite or Indefinite; Refused where the object's state says no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol, get_type_hints, runtime_checkable
+
+from harness.errors import BadInput
+from harness.system import Answer, KeyValue, System
+from harness.workload import Workload
+
+
+@runtime_checkable
+class Sets(Protocol):
+    """Elements are strings or whole numbers."""
+
+    async def set_add(self, key: str, element: Any) -> Answer: ...
+    async def set_remove(self, key: str, element: Any) -> Answer: ...
+
+    async def set_contains(self, key: str, element: Any, *, mode: str, min_index: int = 0) -> Answer:
+        """True or false."""
+
+    async def set_read(self, key: str, *, mode: str, min_index: int = 0) -> Answer:
+        """A list of all elements."""
+
+
+@runtime_checkable
+class Counters(Protocol):
+    """A counter begins at 0."""
+
+    async def counter_add(self, key: str, amount: int) -> Answer: ...
+    async def counter_read(self, key: str, *, mode: str, min_index: int = 0) -> Answer: ...
+
+
+@runtime_checkable
+class Queues(Protocol):
+    """First in, first out. Elements are not null."""
+
+    async def enqueue(self, key: str, element: Any) -> Answer: ...
+
+    async def dequeue(self, key: str) -> Answer:
+        """The oldest element, None where there is none."""
+
+    async def drain(self, key: str) -> Answer:
+        """A list of all elements, oldest first: none is left."""
+
+
+@runtime_checkable
+class Locks(Protocol):
+    async def acquire(self, key: str) -> Answer:
+        """The fencing token. Raises Refused where the lock is held."""
+
+    async def release(self, key: str, token: int) -> Answer:
+        """Raises Refused where it is not held with this token."""
+
+
+@runtime_checkable
+class Ids(Protocol):
+    async def generate(self) -> Answer:
+        """An id that is given out once."""
+
+
+@runtime_checkable
+class Transactions(Protocol):
+    async def transact(self, steps: Sequence[Sequence[Any]]) -> Answer:
+        """The steps, with what was read: `["r", key, None]`, `["w", key, value]`, `["append", key, element]`, and of
+        counters `["add", key, amount]` and the condition `["at-least", key, number]`. All happen, at once, or none:
+        raises Refused where a condition does not hold."""
+
+    async def read_together(self, keys: Sequence[str], *, mode: str, min_index: int = 0) -> Answer:
+        """The values of the keys at one moment."""
+
+
+@runtime_checkable
+class Retries(Protocol):
+    """Commands carry a number, and those with one number, sent by any sessions of one name, take effect once."""
+
+    async def next_number(self) -> Any:
+        """A number for one command. Nothing is sent for it but what a connection needs. Raises Definite."""
+
+    def numbered(self, number: Any) -> Any:
+        """This session once more, whose one command carries this number. It has the methods that the session has."""
+
+
+_WORDS: Final[dict[type, str]] = {
+    Sets: "sets",
+    Counters: "counters",
+    Queues: "queues",
+    Locks: "locks",
+    Ids: "unique ids",
+    Transactions: "transactions",
+    Retries: "commands that can be sent again",
+}
+
+
+def offers(system: System, capability: type) -> bool:
+    """Whether the system's sessions have all that a protocol asks for, by the class that `connect` is said to give."""
+    session = get_type_hints(type(system).connect).get("return", KeyValue)
+    return isinstance(session, type) and issubclass(session, capability)
+
+
+def check(workloads: Sequence[Workload], system: System) -> None:
+    """Raises BadInput for a workload that needs what the system does not offer."""
+    for workload in workloads:
+        missing = [_words(need) for need in getattr(workload, "needs", ()) if not offers(system, need)]
+        if missing:
+            raise BadInput(
+                f"The workload {workload.name} cannot run on the system {system.name}: it needs {', '.join(missing)}, "
+                "which its sessions do not offer."
+            )
+
+
+def _words(capability: type) -> str:
+    return _WORDS.get(capability, capability.__name__)
