@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Protocol, get_type_hints, runtime_checkable
 
+import msgspec
+
 from harness.errors import BadInput
 from harness.system import Answer, KeyValue, System
 from harness.workload import Workload
@@ -80,14 +82,23 @@ class Transactions(Protocol):
         """The values of the keys at one moment."""
 
 
+class Number(msgspec.Struct, frozen=True, gc=False):
+    """What makes a command the same command when it is sent again. `opened`: where its session began, for systems
+    that want to know."""
+
+    session: str
+    seq: int
+    opened: int | None = None
+
+
 @runtime_checkable
 class Retries(Protocol):
-    """Commands carry a number, and those with one number, sent by any sessions of one name, take effect once."""
+    """Commands carry a number; of those with one number, through whatever sessions, one takes effect."""
 
-    async def next_number(self) -> Any:
-        """A number for one command. Nothing is sent for it but what a connection needs. Raises Definite."""
+    async def next_number(self) -> Number:
+        """For one command. Nothing is sent for it but what a connection needs. Raises Definite."""
 
-    def numbered(self, number: Any) -> Any:
+    def numbered(self, number: Number) -> Any:
         """This session once more, whose one command carries this number. It has the methods that the session has."""
 
 

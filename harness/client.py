@@ -7,8 +7,8 @@ themselves. Cancelling is never an outcome.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -39,6 +39,22 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     log_index: int | None = None
     min_index: int | None = None
     session: str | None = None
+
+
+READ_ONLY: Final = ("read", "get", "contains")
+
+
+def is_read_only(f: str, value: Any) -> bool:
+    """Whether an operation changes nothing, so that one without an answer certainly had no effect. Of transactions
+    those that only read."""
+    return f in READ_ONLY or (f == "txn" and all(step[0] == "r" for step in value))
+
+
+def keys_of(f: str, key: str | None, value: Any) -> Sequence[str]:
+    """The keys that an operation is about: its own, or those of a transaction's steps."""
+    if key is not None:
+        return (key,)
+    return tuple(dict.fromkeys(step[1] for step in value)) if f == "txn" else ()
 
 
 class Client(Protocol):

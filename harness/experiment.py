@@ -34,7 +34,7 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """The options of `raftstorm run`. `validated` has checked those that an experiment came through."""
 
     workload: tuple[str, ...] = ("register", "follower-reads")
-    """They run together, each with processes of its own."""
+    """They run together, each with processes of its own. `validated` has resolved "all"."""
     nemesis: tuple[str, ...] = (ALL,)
     nemesis_interval: float = 5.0
     """Mean seconds between the beginnings of two faults of one kind."""
@@ -151,6 +151,7 @@ def parse_concurrency(text: str, nodes: int) -> int:
 def validated(experiment: Experiment) -> Experiment:
     """The experiment with its lists resolved. Raises BadInput for anything that cannot work."""
     _check_numbers(experiment)
+    experiment = msgspec.structs.replace(experiment, workload=resolve_workloads(experiment.workload))
     _check_choices(experiment)
     return msgspec.structs.replace(experiment, nemesis=resolve_faults(experiment.nemesis))
 
@@ -171,19 +172,29 @@ def _check_numbers(experiment: Experiment) -> None:
 
 
 def _check_choices(experiment: Experiment) -> None:
-    if not experiment.workload:
-        raise BadInput(f"No workload is named: there are {', '.join(plugins.names('workload'))}.")
-    for name in experiment.workload:
-        if name not in plugins.names("workload"):
-            raise plugins.unknown("workload", name, plugins.names("workload"))
-    if len(set(experiment.workload)) < len(experiment.workload):
-        raise BadInput("A workload is named twice: name each once.")
     if experiment.system not in plugins.names("system"):
         raise plugins.unknown("system", experiment.system, plugins.names("system"))
     if experiment.read_mode is not None and experiment.read_mode not in READ_MODES:
         raise plugins.unknown("read mode", experiment.read_mode, list(READ_MODES))
     if experiment.node_source is not None and not Path(experiment.node_source).is_dir():
         raise BadInput(f"--node-source {experiment.node_source} is not a folder.")
+
+
+def resolve_workloads(asked: Sequence[str]) -> tuple[str, ...]:
+    """Workloads; "all" is every one there is. Raises BadInput with the nearest name."""
+    known = plugins.names("workload")
+    if not asked:
+        raise BadInput(f"No workload is named: there are {', '.join(known)}.")
+    if list(asked) == [ALL]:
+        return tuple(known)
+    if ALL in asked:
+        raise BadInput(f"--workload takes {ALL!r} or workloads, not both: {', '.join(known)}.")
+    for name in asked:
+        if name not in known:
+            raise plugins.unknown("workload", name, [*known, ALL])
+    if len(set(asked)) < len(asked):
+        raise BadInput("A workload is named twice: name each once.")
+    return tuple(asked)
 
 
 def resolve_faults(asked: Sequence[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Final
 
 from checkers.events import NEMESIS, EventType
-from harness.client import Client, ClientFactory, Completion, Invocation
+from harness.client import Client, ClientFactory, Completion, Invocation, is_read_only, keys_of
 from harness.generator import Context, Dice, Generator, Source, lift
 from harness.generator.base import NS
 from harness.recorder import Recorder
@@ -138,8 +138,8 @@ class Interpreter:
         assert self._free >> thread.number & 1, f"{invocation} is for a process that is busy"
         self._free &= ~(1 << thread.number)
         self._issued += 1
-        if invocation.key is not None:
-            self._keys[invocation.key] = None
+        for key in keys_of(invocation.f, invocation.key, invocation.value):
+            self._keys[key] = None
         event = self._recorder.record(
             process=invocation.process,
             type=EventType.INVOKE,
@@ -310,4 +310,4 @@ class _Thread:
 
 def unheard(invocation: Invocation) -> EventType:
     """The outcome of an operation whose answer never came: a read certainly did nothing."""
-    return EventType.FAIL if invocation.f == "read" else EventType.INFO
+    return EventType.FAIL if is_read_only(invocation.f, invocation.value) else EventType.INFO

@@ -34,6 +34,8 @@ class Answer(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     value: Any = None
     matched: bool = True
     log_index: int | None = None
+    session: str | None = None
+    """Whose command it was, where it was not this session's own (it was sent again for another)."""
 
 
 class Definite(Exception):

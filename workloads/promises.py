@@ -21,13 +21,34 @@ STALE: Final = "stale"
 
 def checkers_of(mode: str) -> Sequence[Checker]:
     """The checkers for histories whose reads were asked for in this mode. Writes are linearizable in every mode."""
-    if mode in (LINEARIZABLE, LEASE):
+    if is_strong(mode):
         return (Linearizability(),)
     writes = WithoutReads(Linearizability(name="linearizable-writes"))
     if mode == SEQUENTIAL:
         return (writes, SequentialByIndex(), SequentialByValue())
     assert mode == STALE, f"{mode!r} is no read mode"
     return (writes, NoInventedValues())
+
+
+def is_strong(mode: str) -> bool:
+    """Whether reads in this mode promise to be linearizable."""
+    return mode in (LINEARIZABLE, LEASE)
+
+
+@dataclass(frozen=True)
+class StrongReads:
+    """Another checker, shown no reads but those that were asked to be linearizable: others promise less than it
+    judges."""
+
+    checker: Checker
+
+    @property
+    def name(self) -> str:
+        return self.checker.name
+
+    def check(self, recording: Recording, budget: Budget) -> Result:
+        events = [event for event in recording.history.events if event.read is None or is_strong(event.read)]
+        return self.checker.check(replace(recording, history=replace(recording.history, events=events)), budget)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def registers(prefix: str, mode: str, shares: Shares, *, keys: int, ops_per_key:
     """Operations on `keys` registers at once, named prefix0, prefix1, ..., each for so many operations."""
     per_key = max(PROCESSES_PER_KEY, -(-processes // keys))
     return gen.independent(
-        partial(_key_name, prefix),
+        partial(key_name, prefix),
         lambda key: Register(key, mode, shares),
         processes_per_key=per_key,
         ops_per_key=ops_per_key,
@@ -106,7 +106,7 @@ def registers(prefix: str, mode: str, shares: Shares, *, keys: int, ops_per_key:
     )
 
 
-def _key_name(prefix: str, number: int) -> str:
+def key_name(prefix: str, number: int) -> str:
     return f"{prefix}{number}"
 
 

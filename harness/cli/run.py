@@ -16,7 +16,7 @@ import msgspec
 from tabulate import tabulate
 
 from checkers.verdict import Verdict, merge
-from harness import plugins
+from harness import capabilities, plugins
 from harness.cli.options import EXIT_CODES, debug_option, json_option
 from harness.experiment import Experiment, build, load_file
 from harness.judging import judge_run
@@ -30,7 +30,9 @@ _MOST_SEED = 2**31
 
 @click.command()
 @click.argument("experiment", metavar="[EXPERIMENT.toml]", required=False)
-@click.option("--workload", help="Workloads, comma-separated; they run together.  [default: register,follower-reads]")
+@click.option(
+    "--workload", help="Workloads, comma-separated, or all: they run together.  [default: register,follower-reads]"
+)
 @click.option("--nemesis", help="Kinds of fault, comma-separated, or all, or none.  [default: all]")
 @click.option("--nemesis-interval", type=float, help="Mean seconds between two faults of one kind.  [default: 5]")
 @click.option("--read-mode", help="linearizable, lease, sequential or stale.  [default: each workload's own]")
@@ -61,7 +63,9 @@ def run(experiment: str | None, as_json: bool, debug: bool, **flags: Any) -> Non
     """
     given = {name.replace("_", "-"): value for name, value in flags.items() if value is not None}
     chosen = build(load_file(experiment) if experiment else {}, given)
-    plugins.load("system", chosen.system).check(chosen.system_options)
+    system = plugins.load("system", chosen.system)
+    system.check(chosen.system_options)
+    capabilities.check([plugins.load("workload", name) for name in chosen.workload], system)
     outcomes = _runs(chosen, as_json)
     if len(outcomes) > 1:
         click.echo(_campaign_table(outcomes), err=as_json)

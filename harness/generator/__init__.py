@@ -5,7 +5,7 @@ from harness.generator.base import PENDING, Context, Dice, Generator, Pending, S
 from harness.generator.bounds import cycle, limit, repeat, until_ok
 from harness.generator.choice import any_of, flip_flop, mix
 from harness.generator.keys import independent
-from harness.generator.lift import Source, lift, once
+from harness.generator.lift import Source, fill, lift, numbered, once
 from harness.generator.order import phases, synchronize, then
 from harness.generator.routing import clients, each_process, nemesis, reserve
 from harness.generator.timing import delay, rate, stagger, time_limit
@@ -23,12 +23,14 @@ __all__ = [
     "cycle",
     "delay",
     "each_process",
+    "fill",
     "flip_flop",
     "independent",
     "lift",
     "limit",
     "mix",
     "nemesis",
+    "numbered",
     "once",
     "phases",
     "rate",

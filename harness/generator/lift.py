@@ -85,6 +85,28 @@ class Function(msgspec.Struct, frozen=True):
         return self
 
 
+def numbered(function: Callable[[int, Context], Recipe | None]) -> Generator:
+    """Like a function of the context, which is told how many operations it has given before: 0, 1, 2, ... So it can
+    write values that never repeat."""
+    return Numbered(function, 0)
+
+
+class Numbered(msgspec.Struct, frozen=True):
+    function: Callable[[int, Context], Recipe | None]
+    number: int
+
+    def next(self, context: Context) -> Step:
+        if not context.free:
+            return PENDING
+        recipe = self.function(self.number, context)
+        return (
+            None if recipe is None else (fill(_invocation(recipe), context), Numbered(self.function, self.number + 1))
+        )
+
+    def update(self, context: Context, event: Event) -> Generator:
+        return self
+
+
 class Chain(msgspec.Struct, frozen=True):
     """Only the first of what remains is told of events: those behind it have not begun."""
 

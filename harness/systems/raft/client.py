@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.capabilities import Number
 from harness.cluster import Node
 from harness.system import Definite, Indefinite
 from harness.systems.raft.errors import NO_HELLO, REFUSED, TIMEOUT, refusal
@@ -20,9 +21,6 @@ from harness.systems.raft.link import Link, dial
 from harness.systems.raft.operations import RaftOperations
 from harness.world import Disconnected, Unreachable, World
 from harness.world.sync import Lock
-
-Number = Mapping[str, Any]
-"""What makes a command the same command when it is sent again: its session, number in it, and where that began."""
 
 
 class RaftKeyValue(RaftOperations):
@@ -78,7 +76,7 @@ class RaftKeyValue(RaftOperations):
         try:
             async with self._world.timeout(self._timeout_s):
                 link = await self._connected()
-                answering = link.ask({**request, **self._next_in_session()} if in_session else request)
+                answering = link.ask({**request, **_fields(self._next_in_session())} if in_session else request)
                 sent = True
                 answer = await answering
         except Unreachable:
@@ -101,11 +99,11 @@ class RaftKeyValue(RaftOperations):
                 self._opened = self._link.applied
             return self._link
 
-    def _next_in_session(self) -> dict[str, Any]:
+    def _next_in_session(self) -> Number:
         """Every command has a number of its own, also after one that failed: were a node wrong about a definite
         failure, a number used again would bring the other command's result."""
         self._sequence += 1
-        return {"session": self.session, "seq": self._sequence, "opened": self._opened}
+        return Number(self.session, self._sequence, self._opened)
 
 
 class Numbered(RaftOperations):
@@ -119,4 +117,8 @@ class Numbered(RaftOperations):
         return await self._session._read(request, mode, min_index)
 
     async def _command(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._session._call({**request, **self._number})
+        return await self._session._call({**request, **_fields(self._number)})
+
+
+def _fields(number: Number) -> dict[str, Any]:
+    return {"session": number.session, "seq": number.seq, "opened": number.opened}
