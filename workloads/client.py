@@ -117,7 +117,7 @@ class SessionClient:
     def _ok(self, invocation: Invocation, answer: Answer, node: Node, min_index: int | None) -> Completion:
         return Completion(
             type=EventType.OK,
-            value=invocation.value if invocation.f == "cas" else answer.value,
+            value=invocation.value if invocation.f == "cas" or answer.value is None else answer.value,
             actual=msgspec.UNSET if answer.matched else answer.value,
             node=node.name,
             log_index=answer.log_index,

@@ -1,4 +1,4 @@
-"""lock: acquired by whoever gets it, with a fencing token, and released with that token.
+"""lock: acquired by whoever gets it, with a fencing token, and released with that token; old tokens are shown too.
 
 A lock whose holder died with its token is held for good. So when the outcome of an acquire or a release is unknown, the
 key is used for a few operations more, which show that it stays as it is, and then given up for a fresh one.
@@ -23,13 +23,17 @@ from workloads.objects import ENOUGH, Objects
 
 AFTER_UNKNOWN: Final = 12
 """Operations on a lock of which nobody knows whether it is held."""
+OLD: Final = 0.1
+"""Share of the operations of a thread without the lock that show the token which it had last."""
 
 
 class Turns(msgspec.Struct, frozen=True):
-    """Acquires; from the threads that hold the lock releases. `held`: thread -> token. `left`: operations until the
-    key is given up, None while all outcomes are known."""
+    """Acquires; from the threads that hold the lock releases, and now and then one with an old token, which must do
+    nothing. `held` and `had`: thread -> token. `left`: operations until the key is given up, None while all outcomes
+    are known."""
 
     held: Mapping[int, int] = {}
+    had: Mapping[int, int] = {}
     left: int | None = None
 
     def next(self, context: Context) -> Step:
@@ -38,22 +42,26 @@ class Turns(msgspec.Struct, frozen=True):
         if not context.free:
             return PENDING
         thread = context.some_free_thread()
-        token = self.held.get(thread)
-        invocation = Invocation(f="acquire") if token is None else Invocation(f="release", value=token)
-        return fill(invocation, context.narrow(1 << thread)), Turns(self.held, self.left and self.left - 1)
+        after = Turns(self.held, self.had, self.left and self.left - 1)
+        return fill(self._turn(thread, context), context.narrow(1 << thread)), after
+
+    def _turn(self, thread: int, context: Context) -> Invocation:
+        old = self.had.get(thread) if context.dice.random() < OLD else None
+        token = self.held.get(thread, old)
+        return Invocation(f="acquire") if token is None else Invocation(f="release", value=token)
 
     def update(self, context: Context, event: Event) -> Generator:
         thread = context.thread_of(event.process)
         if event.type is EventType.INFO:
-            return Turns(self._without(thread), AFTER_UNKNOWN if self.left is None else self.left)
+            return self._without(thread, AFTER_UNKNOWN if self.left is None else self.left)
         if event.f == "acquire" and event.type is EventType.OK:
-            return Turns({**self.held, thread: event.value}, self.left)
+            return Turns({**self.held, thread: event.value}, {**self.had, thread: event.value}, self.left)
         if event.f == "release" and (event.type is EventType.OK or event.error == "not-held"):
-            return Turns(self._without(thread), self.left)
+            return self._without(thread, self.left)
         return self
 
-    def _without(self, thread: int) -> Mapping[int, int]:
-        return {holder: token for holder, token in self.held.items() if holder != thread}
+    def _without(self, thread: int, left: int | None) -> Generator:
+        return Turns({holder: token for holder, token in self.held.items() if holder != thread}, self.had, left)
 
 
 def operations(options: WorkloadOptions, processes: int) -> Source:

@@ -82,8 +82,8 @@ def half_read(updates: Source, options: WorkloadOptions, processes: int) -> Sour
 
 
 def read_by_all(options: WorkloadOptions, keys: Sequence[str]) -> Source:
-    """Every process reads the keys that are in use, and as many before them: if that is weaker than linearizable in
-    this run, these reads are not, since what is never seen at the end is lost."""
+    """Every process reads the keys that are in use, and as many before them. Where the run's reads are weaker than
+    linearizable, these are not: they tell what there is in the end."""
     mode = mode_of(options) if is_strong(mode_of(options)) else LINEARIZABLE
     return gen.each_process([Invocation(f="read", key=key, read=mode) for key in keys[-2 * options.keys :]])
 

@@ -24,8 +24,8 @@ from harness.generator import PENDING, Context, Generator, Source, Step, fill
 from harness.system import Answer, Indefinite, Refused, System
 from harness.workload import WorkloadOptions
 from workloads.client import client_factory
-from workloads.objects import ENOUGH, Objects, half_read, mode_of, read_by_all
-from workloads.promises import is_strong
+from workloads.objects import ENOUGH, Objects, half_read, read_by_all
+from workloads.promises import StrongReads
 
 AGAIN: Final = 0.6
 """Share of the sends that send a request again."""
@@ -89,7 +89,7 @@ class Sessions(Objects):
 
 
 def promises(options: WorkloadOptions) -> Sequence[Checker]:
-    return (ExactlyOnce(request="add"), SetFull(linearizable=is_strong(mode_of(options))))
+    return (StrongReads(ExactlyOnce(request="add")), StrongReads(SetFull()))
 
 
 WORKLOAD: Final = Sessions(

@@ -16,8 +16,8 @@ from harness.client import Invocation
 from harness.generator import Context, Source
 from harness.system import Answer
 from harness.workload import WorkloadOptions
-from workloads.objects import ENOUGH, Objects, half_read, mode_of, read_by_all
-from workloads.promises import is_strong
+from workloads.objects import ENOUGH, Objects, half_read, read_by_all
+from workloads.promises import StrongReads
 
 REMOVED: Final = 0.15
 """Share of the updates that take an element out again."""
@@ -44,7 +44,7 @@ async def call(session: Sets, invocation: Invocation, min_index: int) -> Answer:
 
 
 def promises(options: WorkloadOptions) -> Sequence[Checker]:
-    return (SetFull(linearizable=is_strong(mode_of(options))),)
+    return (StrongReads(SetFull()),)
 
 
 WORKLOAD: Final = Objects(

@@ -117,9 +117,11 @@ class Context(msgspec.Struct, frozen=True, gc=False):
         return self.concurrency if process == NEMESIS else int(process) % self.concurrency
 
     def some_free_thread(self) -> int:
-        """A free thread: the next in a round that begins anywhere. There must be one."""
+        """A free thread: the next in a round that begins anywhere among this context's threads (beginning among all
+        threads of the run, a workload of many would nearly always take its first). There must be one."""
         assert self.free, "some thread is free"
-        start = self.dice.below(len(self.processes))
+        first = lowest(self.all)
+        start = first + self.dice.below(self.all.bit_length() - first)
         turn = self.free >> start << start or self.free
         return lowest(turn)
 

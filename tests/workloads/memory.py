@@ -13,10 +13,14 @@ from typing import Any
 
 import msgspec
 
+from harness.capabilities import Number
 from harness.cluster import Finished, Node
-from harness.system import Answer, Definite, Indefinite, Status
+from harness.system import Definite, Indefinite, Refused, Status
+from harness.systems.raft.client import Numbered
+from harness.systems.raft.operations import RaftOperations
 from harness.world import Connection, Disconnected, Unreachable, World
 from harness.world.virtual import Server, VirtualWorld
+from tests.workloads.objects import Objects
 
 PORT = 8000
 
@@ -49,16 +53,17 @@ class Replica:
 
 class MemorySystem:
     """`bug`: "ignores-index" (a node does not wait for the client's index), "stale-reads" (linearizable reads from the
-    node's own state), "loses-writes" (every tenth write is acknowledged and dropped)."""
+    node's own state), or one of those in `objects`."""
 
     name = "memory"
 
     def __init__(self, world: VirtualWorld, nodes: Sequence[Node], *, bug: str | None = None) -> None:
-        self.log: list[tuple[str, Any]] = []
-        self.current: dict[str, Any] = {}
+        self.log: list[dict[str, Any]] = []
+        """What each command left in the keys that it changed."""
         self.requests: list[dict[str, Any]] = []
         self._world = world
         self._bug = bug
+        self._objects = Objects(bug)
         self._replicas = {node.name: Replica(node.name, 0.02 * number) for number, node in enumerate(nodes)}
         self._servers: dict[str, Server] = {}
         self._changed = world.future()
@@ -83,39 +88,37 @@ class MemorySystem:
                 connection.send(msgspec.json.encode(answer) + b"\n")
 
     async def _answer(self, replica: Replica, request: dict[str, Any]) -> dict[str, Any]:
-        key = request["key"]
         if request["op"] == "read":
             return await self._read(replica, request)
-        if request["op"] == "cas" and self.current.get(key) != request["expected"]:
-            self._append(key, self.current.get(key))
-            return {"matched": False, "value": self.current.get(key), "index": len(self.log)}
-        self._append(key, request["value"])
-        return {"matched": True, "value": request["value"], "index": len(self.log)}
+        before = dict(self._objects.state)
+        answer = self._objects.perform(request)
+        if self._objects.commands > len(self.log):
+            state = self._objects.state
+            self._append({key: value for key, value in state.items() if before.get(key) != value})
+        return answer
 
-    def _append(self, key: str, value: Any) -> None:
-        lost = self._bug == "loses-writes" and len(self.log) % 10 == 9
-        entry = (key, self.current.get(key) if lost else value)
-        self.log.append(entry)
-        self.current[key] = entry[1]
+    def _append(self, changed: dict[str, Any]) -> None:
+        self.log.append(changed)
         for replica in self._replicas.values():
             self._world.spawn(self._apply_later(replica), name=f"apply {replica.name}")
 
     async def _apply_later(self, replica: Replica) -> None:
         await self._world.sleep(replica.lag_s)
-        key, value = self.log[replica.applied]
-        replica.state[key] = value
+        replica.state |= self.log[replica.applied]
         replica.applied += 1
         self._changed.set_result(None)
         self._changed = self._world.future()
 
     async def _read(self, replica: Replica, request: dict[str, Any]) -> dict[str, Any]:
         if request["mode"] == "linearizable" and self._bug != "stale-reads":
-            return {"value": self.current.get(request["key"]), "index": len(self.log)}
+            return {"value": _read(self._objects.state, request), "index": len(self.log)}
         while replica.applied < request["min_index"] and self._bug != "ignores-index":
             await self._changed
-        return {"value": replica.state.get(request["key"]), "index": replica.applied}
+        return {"value": _read(replica.state, request), "index": replica.applied}
 
     # The System protocol.
+
+    def check(self, options: Mapping[str, Any]) -> None: ...
 
     async def install(self, nodes: Sequence[Node], options: Mapping[str, Any]) -> None: ...
 
@@ -138,7 +141,14 @@ class MemorySystem:
         return {}
 
 
-class MemorySession:
+def _read(state: dict[str, Any], request: dict[str, Any]) -> Any:
+    if "keys" in request:
+        return [state.get(key) for key in request["keys"]]
+    value = state.get(request["key"])
+    return request["contains"] in (value or []) if "contains" in request else value
+
+
+class MemorySession(RaftOperations):
     """One request at a time; a new connection after one that broke or did not answer."""
 
     def __init__(self, world: World, node: Node, timeout_s: float, session: str) -> None:
@@ -147,34 +157,45 @@ class MemorySession:
         self._node = node
         self._timeout_s = timeout_s
         self._connection: Connection | None = None
+        self._sequence = 0
 
-    async def read(self, key: str, *, mode: str, min_index: int = 0) -> Answer:
-        return await self._call({"op": "read", "key": key, "mode": mode, "min_index": min_index})
+    async def next_number(self) -> Number:
+        await self._connected()
+        return self._next()
 
-    async def write(self, key: str, value: Any) -> Answer:
-        return await self._call({"op": "write", "key": key, "value": value})
-
-    async def cas(self, key: str, expected: Any, new: Any) -> Answer:
-        return await self._call({"op": "cas", "key": key, "expected": expected, "value": new})
+    def numbered(self, number: Number) -> Numbered:
+        return Numbered(self, number)  # type: ignore[arg-type]
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    async def _call(self, request: dict[str, Any]) -> Answer:
+    def _next(self) -> Number:
+        self._sequence += 1
+        return Number(self.session, self._sequence)
+
+    async def _read(self, request: Mapping[str, Any], mode: str, min_index: int) -> dict[str, Any]:
+        return await self._call({"op": "read", "mode": mode, "min_index": min_index, **request})
+
+    async def _command(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._call({**request, **msgspec.structs.asdict(self._next())})
+
+    async def _call(self, request: Mapping[str, Any]) -> dict[str, Any]:
         connection = await self._connected()
         try:
             async with self._world.timeout(self._timeout_s):
-                connection.send(msgspec.json.encode({"session": self.session, **request}) + b"\n")
-                answer = msgspec.json.decode(await connection.receive())
+                connection.send(msgspec.json.encode(request) + b"\n")
+                answer: dict[str, Any] = msgspec.json.decode(await connection.receive())
         except Disconnected as error:
             self.close()
             raise Indefinite("disconnected") from error
         except TimeoutError as error:
             self.close()
             raise Indefinite("timeout") from error
-        return Answer(value=answer["value"], matched=answer.get("matched", True), log_index=answer["index"])
+        if "error" in answer:
+            raise Refused(answer["error"])
+        return answer
 
     async def _connected(self) -> Connection:
         if self._connection is None:

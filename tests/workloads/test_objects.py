@@ -1,0 +1,146 @@
+"""The workloads of objects: each against a system in memory that is right, and against one that is wrong in a way that
+the workload is for. What is wrong is found by a checker of the workload, with operations that show it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from checkers.events import EventType
+from checkers.verdict import Verdict
+from harness.workload import Workload, WorkloadOptions
+from tests.workloads.runs import NODES, OPTIONS, Run
+from workloads.bank import WORKLOAD as BANK
+from workloads.counter import WORKLOAD as COUNTER
+from workloads.lock import WORKLOAD as LOCK
+from workloads.queue import WORKLOAD as QUEUE
+from workloads.sessions import WORKLOAD as SESSIONS
+from workloads.set import WORKLOAD as SET
+from workloads.unique_ids import WORKLOAD as UNIQUE_IDS
+
+ALL: list[Workload] = [SET, COUNTER, QUEUE, LOCK, BANK, UNIQUE_IDS, SESSIONS]
+
+
+def name(value: object) -> str:
+    return str(getattr(value, "name", value))
+
+
+def mode(read_mode: str) -> WorkloadOptions:
+    return WorkloadOptions(read_mode=read_mode, keys=3, ops_per_key=60, call_timeout_s=1.0)
+
+
+@pytest.mark.parametrize("crashes", [False, True], ids=["calm", "crashes"])
+@pytest.mark.parametrize("workload", ALL, ids=name)
+def test_a_good_system_is_valid(workload: Workload, crashes: bool, tmp_path: Path) -> None:
+    run = Run(workload, tmp_path, crashes=crashes)
+    assert set(run.verdicts().values()) == {Verdict.VALID}, [(r.checker, r.reason) for r in run.results.values()]
+    assert all(map(workload.owns, run.history.operations))
+    assert not any(other.owns(op) for other in ALL if other is not workload for op in run.history.operations)
+
+
+@pytest.mark.parametrize("read_mode", ["sequential", "stale"])
+@pytest.mark.parametrize("workload", [SET, COUNTER, BANK, SESSIONS], ids=name)
+def test_weaker_reads_are_not_blamed_for_being_old(workload: Workload, read_mode: str, tmp_path: Path) -> None:
+    run = Run(workload, tmp_path, options=mode(read_mode))
+    assert set(run.verdicts().values()) == {Verdict.VALID}, [(r.checker, r.reason) for r in run.results.values()]
+
+
+WRONG: list[tuple[Workload, str, str]] = [
+    (SET, "loses-writes", "set-full"),
+    (SET, "stale-reads", "set-full"),
+    (COUNTER, "loses-writes", "counter-bounds"),
+    (COUNTER, "acts-twice", "counter-bounds"),
+    (COUNTER, "stale-reads", "counter-bounds"),
+    (QUEUE, "loses-writes", "total-queue"),
+    (QUEUE, "acts-twice", "total-queue"),
+    (LOCK, "gives-held-locks", "fenced-locks"),
+    (LOCK, "takes-any-token", "fenced-locks"),
+    (BANK, "half-transactions", "bank"),
+    (BANK, "loses-writes", "bank"),
+    (BANK, "acts-twice", "bank"),
+    (UNIQUE_IDS, "repeats-ids", "unique-ids"),
+    (SESSIONS, "forgets-sessions", "exactly-once"),
+    (SESSIONS, "acts-twice", "exactly-once"),
+    (SESSIONS, "loses-writes", "exactly-once"),
+]
+
+
+@pytest.mark.parametrize(("workload", "bug", "judge"), WRONG, ids=name)
+def test_a_bad_system_is_found_out(workload: Workload, bug: str, judge: str, tmp_path: Path) -> None:
+    result = Run(workload, tmp_path, bug=bug).results[judge]
+    assert result.verdict is Verdict.INVALID, result.reason
+    assert result.anomalies
+
+
+@pytest.mark.parametrize("workload", ALL, ids=name)
+def test_too_few_operations_say_nothing(workload: Workload, tmp_path: Path) -> None:
+    assert Run(workload, tmp_path, seconds=0.02).verdicts()["statistics"] is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("workload", ALL, ids=name)
+def test_one_process_alone_does_everything(workload: Workload, tmp_path: Path) -> None:
+    run = Run(workload, tmp_path, processes=1, seconds=8.0)
+    assert run.verdicts()["statistics"] is Verdict.VALID, run.results["statistics"].reason
+
+
+# What they do
+
+
+def outcomes(run: Run) -> Counter[tuple[str, EventType]]:
+    return Counter((op.f, op.outcome) for op in run.history.operations)
+
+
+def test_locks_are_contended_and_change_hands(tmp_path: Path) -> None:
+    run = Run(LOCK, tmp_path, seconds=8.0)
+    counts = outcomes(run)
+    assert counts["acquire", EventType.OK] > 100
+    assert counts["acquire", EventType.FAIL] > 100
+    assert counts["release", EventType.OK] >= counts["acquire", EventType.OK] - len(run.keys)
+    holders = [op.process for op in run.history.operations if op.f == "acquire" and op.outcome is EventType.OK]
+    assert len(set(holders)) == 6
+
+
+def test_a_lock_of_unknown_state_is_given_up(tmp_path: Path) -> None:
+    run = Run(LOCK, tmp_path, crashes=True, seconds=8.0)
+    unknown = {op.key for op in run.history.operations if op.outcome is EventType.INFO}
+    assert unknown
+    for key in unknown:
+        own = [op for op in run.history.operations if op.key == key]
+        first = next(at for at, op in enumerate(own) if op.outcome is EventType.INFO)
+        assert len(own) - first < 30
+
+
+def test_queues_are_empty_in_the_end_and_were_not_always(tmp_path: Path) -> None:
+    run = Run(QUEUE, tmp_path)
+    drained = {op.key for op in run.history.operations if op.f == "drain" and op.outcome is EventType.OK}
+    assert drained == set(run.keys)
+    assert outcomes(run)["dequeue", EventType.OK] > 200
+
+
+def test_transfers_fail_where_there_is_not_enough(tmp_path: Path) -> None:
+    run = Run(BANK, tmp_path, seconds=8.0)
+    errors = {op.completion.error for op in run.history.operations if op.outcome is EventType.FAIL and op.completion}
+    assert errors == {"insufficient"}
+
+
+def test_requests_are_sent_again_through_other_nodes_and_answered_alike(tmp_path: Path) -> None:
+    run = Run(SESSIONS, tmp_path)
+    nodes: dict[tuple[str | None, int], set[str | None]] = {}
+    indexes: dict[tuple[str | None, int], set[int | None]] = {}
+    for op in run.history.operations:
+        if op.f == "add" and op.outcome is EventType.OK and op.completion is not None:
+            nodes.setdefault((op.key, op.value), set()).add(op.completion.node)
+            indexes.setdefault((op.key, op.value), set()).add(op.completion.log_index)
+    assert sum(len(used) == len(NODES) for used in nodes.values()) > 20
+    assert all(len(told) == 1 for told in indexes.values())
+
+
+def test_half_of_the_processes_only_read(tmp_path: Path) -> None:
+    run = Run(COUNTER, tmp_path)
+    done: dict[int, set[str]] = {}
+    for op in run.history.operations:
+        done.setdefault(op.process, set()).add(op.f)
+    assert [sorted(done[process]) for process in range(6)] == [["add", "read"]] * 3 + [["read"]] * 3
+    assert OPTIONS.ops_per_key >= max(Counter(op.key for op in run.history.operations).values()) - 36
