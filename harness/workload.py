@@ -32,6 +32,8 @@ class WorkloadOptions:
 
 
 class Workload(Protocol):
+    """It may have `needs` beside this: the protocols of `harness.capabilities` that its client calls."""
+
     @property
     def name(self) -> str: ...
 
