@@ -1,0 +1,200 @@
+"""Transactions as columns: one row for each transaction, one for each of its steps.
+
+A step is one `["append", key, element]`, `["w", key, value]` or `["r", key, what was read]`. Keys and written values
+are numbered, so that all that follows can be done with arrays. A transaction counts by what is known of it:
+
+- ok: it happened, and what it read is known.
+- fail: it did not happen, and nobody may see what it wrote.
+- info: unknown. What it read is not known; if somebody saw one of its writes, it happened, with all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from checkers.canonical import canonical
+from checkers.events import EventType
+from checkers.history import Operation
+
+Integers: TypeAlias = npt.NDArray[np.int64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+OK: Final = 0
+INFO: Final = 1
+FAIL: Final = 2
+_CODES: Final = {EventType.OK: OK, EventType.INFO: INFO, EventType.FAIL: FAIL}
+NOWHERE: Final = -1
+"""Where a number is expected and there is none."""
+
+
+class NotTransactions(ValueError):
+    """An operation is no transaction of appends and reads, or of writes and reads. `index` is its event's."""
+
+    def __init__(self, index: int, why: str) -> None:
+        super().__init__(f"event {index}: {why}")
+        self.index = index
+        self.why = why
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of transactions by invocation; rows of steps by transaction, then in the order in which they were taken."""
+
+    operations: Sequence[Operation]
+    outcome: npt.NDArray[np.int8]
+    process: Integers
+    invoked: Integers
+    returned: Integers
+    first: Integers
+    """Transaction -> its first step; one more entry ends the last."""
+    txn: Integers
+    """Step -> its transaction."""
+    writes: Bools
+    """Step -> whether it writes or appends."""
+    key: Integers
+    keys: Sequence[Any]
+    """Key number -> the key."""
+    steps: Sequence[Sequence[Any]]
+    """The steps themselves, each of three parts."""
+
+    @property
+    def size(self) -> int:
+        return len(self.operations)
+
+    @cached_property
+    def ok_reads(self) -> Integers:
+        """The steps whose answers are known."""
+        return np.flatnonzero(~self.writes & (self.outcome[self.txn] == OK))
+
+    @cached_property
+    def write_steps(self) -> Integers:
+        return np.flatnonzero(self.writes)
+
+    @cached_property
+    def by_key(self) -> Integers:
+        """All steps, sorted by transaction and key; in the order taken where both are the same."""
+        return np.argsort(self.place, kind="stable")
+
+    @cached_property
+    def place(self) -> Integers:
+        """Step -> a number that is the same for steps of one transaction on one key."""
+        return self.txn * max(len(self.keys), 1) + self.key
+
+    @cached_property
+    def final(self) -> Bools:
+        """Step -> whether it is a write that its own transaction does not write over."""
+        ordered = self.by_key[self.writes[self.by_key]]
+        last = np.ones(len(ordered), bool)
+        last[:-1] = self.place[ordered[1:]] != self.place[ordered[:-1]]
+        final = np.zeros(len(self.txn), bool)
+        final[ordered[last]] = True
+        return final
+
+
+def tabulate(operations: Sequence[Operation], write: str) -> Table:
+    """`write`: the name of the steps that write, "append" or "w". Raises NotTransactions."""
+    if any(operation.f != "txn" for operation in operations):
+        stranger = next(operation for operation in operations if operation.f != "txn")
+        raise NotTransactions(stranger.invoked, f"{stranger.f!r} is no transaction")
+    values = [operation.value for operation in operations]
+    if not set(map(type, values)) <= {list, tuple}:
+        _refuse(operations, write)
+    steps: list[Any] = list(chain.from_iterable(values))
+    if not (set(map(type, steps)) <= {list, tuple} and set(map(len, steps)) <= {3}):
+        _refuse(operations, write)
+    kinds = [step[0] for step in steps]
+    if not set(map(type, kinds)) <= {str} or not set(kinds) <= {"r", write}:
+        _refuse(operations, write)
+    keys, key = _numbered([step[1] for step in steps])
+    first = np.zeros(len(operations) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=first[1:])
+    return Table(
+        operations=operations,
+        outcome=np.fromiter((_CODES[op.outcome] for op in operations), np.int8, len(operations)),
+        process=_whole(operation.process for operation in operations),
+        invoked=_whole(operation.invoked for operation in operations),
+        returned=_whole(operation.returned for operation in operations),
+        first=first,
+        txn=np.repeat(np.arange(len(operations)), np.diff(first)),
+        writes=np.fromiter((kind == write for kind in kinds), bool, len(kinds)),
+        key=key,
+        keys=keys,
+        steps=steps,
+    )
+
+
+def _whole(numbers: Iterable[int]) -> Integers:
+    return np.fromiter(numbers, np.int64)
+
+
+def _refuse(operations: Sequence[Operation], write: str) -> None:
+    for operation in operations:
+        if not isinstance(operation.value, list | tuple):
+            raise NotTransactions(operation.invoked, "the value of a transaction is a list of steps")
+        for step in operation.value:
+            if not (isinstance(step, list | tuple) and len(step) == 3 and step[0] in ("r", write)):
+                form = f'["{write}", key, value] or ["r", key, null]'
+                raise NotTransactions(operation.invoked, f"a step of a transaction is {form}, not {step!r}")
+
+
+def _numbered(values: Sequence[Any]) -> tuple[list[Any], Integers]:
+    """The different values in order of appearance, and each value's number among them."""
+    numbers: dict[Hashable, int] = {}
+    named: list[Any] = []
+    found = np.empty(len(values), np.int64)
+    plain = set(map(type, values)) <= {int} or set(map(type, values)) <= {str}
+    form: Callable[[Any], Hashable] = (lambda value: value) if plain else canonical
+    for at, value in enumerate(values):
+        name = form(value)
+        number = numbers.get(name)
+        if number is None:
+            number = numbers[name] = len(named)
+            named.append(value)
+        found[at] = number
+    return named, found
+
+
+def number_values(*batches: Sequence[Any]) -> list[Integers]:
+    """A number for each value, the same for the same value. Where all are integers they stand for themselves."""
+    if set().union(*(set(map(type, batch)) for batch in batches)) <= {int}:
+        try:
+            return [np.fromiter(batch, np.int64, len(batch)) for batch in batches]
+        except OverflowError:
+            pass
+    numbers: dict[Hashable, int] = {}
+    return [_whole(numbers.setdefault(canonical(value), len(numbers)) for value in batch) for batch in batches]
+
+
+class Writers:
+    """Who wrote a value: (key, value number) -> the step that writes it. `twice` holds a pair of steps that write the
+    same value to the same key, if there is any."""
+
+    def __init__(self, table: Table, named: Integers) -> None:
+        """`named`: the value number of each of table.write_steps."""
+        self._steps = table.write_steps
+        self._values = np.unique(named)
+        codes = self._code(table.key[self._steps], np.searchsorted(self._values, named))
+        order = np.argsort(codes, kind="stable")
+        self._codes, self._steps = codes[order], self._steps[order]
+        same = np.flatnonzero(self._codes[1:] == self._codes[:-1])
+        self.twice = (int(self._steps[same[0]]), int(self._steps[same[0] + 1])) if len(same) else None
+
+    def _code(self, key: Integers, dense: Integers) -> Integers:
+        return key * max(len(self._values), 1) + dense
+
+    def find(self, key: Integers, named: Integers) -> Integers:
+        """The steps, NOWHERE where nobody wrote the value."""
+        if not len(self._codes) or not len(key):
+            return np.full(len(key), NOWHERE)
+        dense = np.minimum(np.searchsorted(self._values, named), len(self._values) - 1)
+        codes = self._code(key, dense)
+        at = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+        found = (self._codes[at] == codes) & (self._values[dense] == named)
+        return np.where(found, self._steps[at], NOWHERE)
