@@ -32,6 +32,7 @@ from checkers.formats import AUTO, UnknownFormat, read
 from checkers.history import History, HistoryError
 from checkers.judge import judge_one
 from checkers.linearizability import Linearizability
+from checkers.transactions import ListAppend, RwRegister
 from checkers.verdict import Result
 
 DEFAULT: Final = msgspec.UNSET
@@ -76,6 +77,12 @@ def text(initial: Any) -> None:
         raise ValueError("a string, since others are appended to it")
 
 
+def nothing(initial: Any) -> None:
+    """An object whose keys all begin empty."""
+    if initial is not None:
+        raise ValueError("null: every key of transactions begins empty")
+
+
 _ROWS: Final = (
     Model(
         name="register",
@@ -98,6 +105,20 @@ _ROWS: Final = (
         checker=lambda initial: Linearizability(initial=initial),
         initial="",
         accept=text,
+    ),
+    Model(
+        name="list-append",
+        about="transactions over lists: txn of append, r; strict serializability",
+        functions=("txn",),
+        checker=lambda initial: ListAppend(),
+        accept=nothing,
+    ),
+    Model(
+        name="rw-register",
+        about="transactions over registers: txn of w, r; strict serializability",
+        functions=("txn",),
+        checker=lambda initial: RwRegister(),
+        accept=nothing,
     ),
 )
 MODELS: Final[Mapping[str, Model]] = {row.name: row for row in _ROWS}

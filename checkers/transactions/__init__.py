@@ -19,6 +19,5 @@ docs/transactions.md explains the anomalies to people.
 
 from checkers.transactions.checker import ListAppend, RwRegister
 from checkers.transactions.models import canonical_model
-from checkers.transactions.table import NotTransactions
 
-__all__ = ["ListAppend", "NotTransactions", "RwRegister", "canonical_model"]
+__all__ = ["ListAppend", "RwRegister", "canonical_model"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 import msgspec
+import numpy as np
 
 from checkers.checker import Budget, Recording
 from checkers.transactions import (
@@ -24,7 +24,7 @@ from checkers.transactions.graph import Edges
 from checkers.transactions.lists import Lists
 from checkers.transactions.models import canonical_model, not_ruled_out, ruled_out, weakest
 from checkers.transactions.registers import Registers
-from checkers.transactions.table import INFO, Table, Writers, tabulate
+from checkers.transactions.table import FAIL, INFO, OK, Table, Writers, tabulate
 from checkers.verdict import Result, Verdict
 
 Versions: TypeAlias = Lists | Registers
@@ -41,7 +41,7 @@ class ListAppend:
     name: str = "list-append"
 
     def check(self, recording: Recording, budget: Budget) -> Result:
-        """Raises NotTransactions for other operations, ValueError for a model that is not known."""
+        """Raises NotOfModel for other operations, ValueError for a model that is not known."""
         promised = canonical_model(self.promised)
         table = tabulate(recording.history.operations, "append")
         lists = Lists(table)
@@ -70,7 +70,7 @@ class RwRegister:
     name: str = "rw-register"
 
     def check(self, recording: Recording, budget: Budget) -> Result:
-        """Raises NotTransactions for other operations, ValueError for a model that is not known."""
+        """Raises NotOfModel for other operations, ValueError for a model that is not known."""
         promised = canonical_model(self.promised)
         table = tabulate(recording.history.operations, "w")
         registers = Registers(table)
@@ -152,11 +152,16 @@ def _result(
             "weakest_ruled_out": sorted(weakest(ruled_out(counts))),
             "strongest_not_ruled_out": sorted(not_ruled_out(counts)),
             "orders_of_versions": list(orders),
-            "transactions": dict(Counter(op.outcome.value for op in versions.table.operations)),
+            "transactions": _outcomes(versions.table),
             "unknown_that_happened": int((versions.happened & (versions.table.outcome == INFO)).sum()),
             "beside": [msgspec.to_builtins(anomaly) for anomaly in beside],
         },
     )
+
+
+def _outcomes(table: Table) -> dict[str, int]:
+    counts = np.bincount(table.outcome, minlength=3).tolist()
+    return {"ok": counts[OK], "fail": counts[FAIL], "info": counts[INFO]}
 
 
 def _gave_up(kinds: Sequence[str]) -> str:

@@ -124,13 +124,14 @@ def _search(graph: Graph, budget: Budget) -> Circles:
         for kind in ("G0", "G1c", "G-single", "G-nonadjacent", "G2-item"):
             budget.spend()
             circles, places, sure = search.kind(kind, form, examples)
-            name = f"{kind}{form}"
+            # After a search that was given up, a worse circle than the one looked for may turn up.
+            name = classify(circles[0]) if circles else f"{kind}{form}"
             examples += [(name, place) for place in places]
             if places:
                 found.count[name] = len(places)
                 found.told[name] = circles
             if not sure:
-                found.unsure.add(name)
+                found.unsure.add(f"{kind}{form}")
     return found
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from checkers.checker import NotOfModel
 from checkers.transactions import loops
 from checkers.transactions.table import (
     FAIL,
@@ -23,7 +24,6 @@ from checkers.transactions.table import (
     OK,
     Bools,
     Integers,
-    NotTransactions,
     Table,
     Writers,
     number_values,
@@ -54,7 +54,7 @@ class Lists:
             shown = self.table.steps[at][2]
             if not isinstance(shown, list | tuple | None):
                 index = self.table.operations[self.table.txn[at]].invoked
-                raise NotTransactions(index, f"a read of a list shows a list, not {shown!r}")
+                raise NotOfModel(index, f"a read of a list shows a list, not {shown!r}")
 
     @cached_property
     def key(self) -> Integers:

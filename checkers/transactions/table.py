@@ -10,7 +10,7 @@ are numbered, so that all that follows can be done with arrays. A transaction co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from checkers.canonical import canonical
+from checkers.checker import NotOfModel
 from checkers.events import EventType
 from checkers.history import Operation
 
@@ -32,15 +33,6 @@ FAIL: Final = 2
 _CODES: Final = {EventType.OK: OK, EventType.INFO: INFO, EventType.FAIL: FAIL}
 NOWHERE: Final = -1
 """Where a number is expected and there is none."""
-
-
-class NotTransactions(ValueError):
-    """An operation is no transaction of appends and reads, or of writes and reads. `index` is its event's."""
-
-    def __init__(self, index: int, why: str) -> None:
-        super().__init__(f"event {index}: {why}")
-        self.index = index
-        self.why = why
 
 
 @dataclass(frozen=True)
@@ -99,10 +91,10 @@ class Table:
 
 
 def tabulate(operations: Sequence[Operation], write: str) -> Table:
-    """`write`: the name of the steps that write, "append" or "w". Raises NotTransactions."""
+    """`write`: the name of the steps that write, "append" or "w". Raises NotOfModel."""
     if any(operation.f != "txn" for operation in operations):
         stranger = next(operation for operation in operations if operation.f != "txn")
-        raise NotTransactions(stranger.invoked, f"{stranger.f!r} is no transaction")
+        raise NotOfModel(stranger.invoked, f"{stranger.f!r} is no transaction")
     values = [operation.value for operation in operations]
     if not set(map(type, values)) <= {list, tuple}:
         _refuse(operations, write)
@@ -117,13 +109,13 @@ def tabulate(operations: Sequence[Operation], write: str) -> Table:
     np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=first[1:])
     return Table(
         operations=operations,
-        outcome=np.fromiter((_CODES[op.outcome] for op in operations), np.int8, len(operations)),
-        process=_whole(operation.process for operation in operations),
-        invoked=_whole(operation.invoked for operation in operations),
-        returned=_whole(operation.returned for operation in operations),
+        outcome=np.fromiter(map(_CODES.__getitem__, [op.outcome for op in operations]), np.int8, len(operations)),
+        process=_whole([operation.process for operation in operations]),
+        invoked=_whole([operation.invoked for operation in operations]),
+        returned=_whole([operation.returned for operation in operations]),
         first=first,
         txn=np.repeat(np.arange(len(operations)), np.diff(first)),
-        writes=np.fromiter((kind == write for kind in kinds), bool, len(kinds)),
+        writes=np.fromiter(map(write.__eq__, kinds), bool, len(kinds)),
         key=key,
         keys=keys,
         steps=steps,
@@ -137,28 +129,20 @@ def _whole(numbers: Iterable[int]) -> Integers:
 def _refuse(operations: Sequence[Operation], write: str) -> None:
     for operation in operations:
         if not isinstance(operation.value, list | tuple):
-            raise NotTransactions(operation.invoked, "the value of a transaction is a list of steps")
+            raise NotOfModel(operation.invoked, "the value of a transaction is a list of steps")
         for step in operation.value:
             if not (isinstance(step, list | tuple) and len(step) == 3 and step[0] in ("r", write)):
                 form = f'["{write}", key, value] or ["r", key, null]'
-                raise NotTransactions(operation.invoked, f"a step of a transaction is {form}, not {step!r}")
+                raise NotOfModel(operation.invoked, f"a step of a transaction is {form}, not {step!r}")
 
 
 def _numbered(values: Sequence[Any]) -> tuple[list[Any], Integers]:
     """The different values in order of appearance, and each value's number among them."""
-    numbers: dict[Hashable, int] = {}
-    named: list[Any] = []
-    found = np.empty(len(values), np.int64)
-    plain = set(map(type, values)) <= {int} or set(map(type, values)) <= {str}
-    form: Callable[[Any], Hashable] = (lambda value: value) if plain else canonical
-    for at, value in enumerate(values):
-        name = form(value)
-        number = numbers.get(name)
-        if number is None:
-            number = numbers[name] = len(named)
-            named.append(value)
-        found[at] = number
-    return named, found
+    kinds = set(map(type, values))
+    names: Sequence[Hashable] = values if kinds <= {int} or kinds <= {str} else [*map(canonical, values)]
+    first = dict(zip(reversed(names), reversed(values), strict=True))
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return [first[name] for name in numbers], np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
 
 
 def number_values(*batches: Sequence[Any]) -> list[Integers]:
