@@ -131,6 +131,10 @@ class Operations(Sequence[Operation]):
         """`actual` of the completions of these rows, which have one."""
         return self._source.actuals(self._places(rows))
 
+    def processes(self, rows: Column) -> list[int]:
+        """`Operation.process` of these rows."""
+        return self._source.processes(self._places(rows))
+
     def __len__(self) -> int:
         return len(self.invoked)
 
@@ -180,6 +184,10 @@ class _Events:
         events = self._events
         return [events[at].actual for at in self._completion[places].tolist()]
 
+    def processes(self, places: Column) -> list[Any]:
+        events = self._events
+        return [events[at].process for at in self._invoke[places].tolist()]
+
 
 class _Made:
     """Operations that are there."""
@@ -194,6 +202,9 @@ class _Made:
     def actuals(self, places: Column) -> list[Any]:
         completions = (self._operations[at].completion for at in places.tolist())
         return [completion.actual for completion in completions if completion is not None]
+
+    def processes(self, places: Column) -> list[int]:
+        return [self._operations[at].process for at in places.tolist()]
 
 
 _Source = _Events | _Made

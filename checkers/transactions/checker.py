@@ -160,7 +160,7 @@ def _result(
 
 
 def _outcomes(table: Table) -> dict[str, int]:
-    counts = np.bincount(table.outcome, minlength=3).tolist()
+    counts = np.bincount(table.outcome, minlength=INFO + 1).tolist()
     return {"ok": counts[OK], "fail": counts[FAIL], "info": counts[INFO]}
 
 

@@ -10,7 +10,7 @@ are numbered, so that all that follows can be done with arrays. A transaction co
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -21,16 +21,14 @@ import numpy.typing as npt
 
 from checkers.canonical import canonical
 from checkers.checker import NotOfModel
-from checkers.events import EventType
+from checkers.columns import FAIL, INFO, OK, Operations
 from checkers.history import Operation
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
-OK: Final = 0
-INFO: Final = 1
-FAIL: Final = 2
-_CODES: Final = {EventType.OK: OK, EventType.INFO: INFO, EventType.FAIL: FAIL}
+__all__ = ["FAIL", "INFO", "NOWHERE", "OK", "Bools", "Integers", "Table", "Writers", "number_values", "tabulate"]
+
 NOWHERE: Final = -1
 """Where a number is expected and there is none."""
 
@@ -39,8 +37,9 @@ NOWHERE: Final = -1
 class Table:
     """Rows of transactions by invocation; rows of steps by transaction, then in the order in which they were taken."""
 
-    operations: Sequence[Operation]
-    outcome: npt.NDArray[np.int8]
+    operations: Operations
+    outcome: Integers
+    """OK, INFO or FAIL."""
     process: Integers
     invoked: Integers
     returned: Integers
@@ -92,48 +91,53 @@ class Table:
 
 def tabulate(operations: Sequence[Operation], write: str) -> Table:
     """`write`: the name of the steps that write, "append" or "w". Raises NotOfModel."""
-    if any(operation.f != "txn" for operation in operations):
-        stranger = next(operation for operation in operations if operation.f != "txn")
+    columns = Operations.of(operations)
+    rows = np.arange(len(columns))
+    if not columns.with_f("txn").all():
+        stranger = columns[int(np.argmin(columns.with_f("txn")))]
         raise NotOfModel(stranger.invoked, f"{stranger.f!r} is no transaction")
-    values = [operation.value for operation in operations]
-    if not set(map(type, values)) <= {list, tuple}:
-        _refuse(operations, write)
-    steps: list[Any] = list(chain.from_iterable(values))
-    if not (set(map(type, steps)) <= {list, tuple} and set(map(len, steps)) <= {3}):
-        _refuse(operations, write)
-    kinds = [step[0] for step in steps]
-    if not set(map(type, kinds)) <= {str} or not set(kinds) <= {"r", write}:
-        _refuse(operations, write)
+    values = columns.values(rows)
+    steps = _steps(values, write)
+    if steps is None:
+        raise _refusal(columns, write)
     keys, key = _numbered([step[1] for step in steps])
-    first = np.zeros(len(operations) + 1, np.int64)
+    first = np.zeros(len(values) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=first[1:])
     return Table(
-        operations=operations,
-        outcome=np.fromiter(map(_CODES.__getitem__, [op.outcome for op in operations]), np.int8, len(operations)),
-        process=_whole([operation.process for operation in operations]),
-        invoked=_whole([operation.invoked for operation in operations]),
-        returned=_whole([operation.returned for operation in operations]),
+        operations=columns,
+        outcome=columns.outcome,
+        process=np.fromiter(columns.processes(rows), np.int64, len(values)),
+        invoked=columns.invoked,
+        returned=columns.returned,
         first=first,
-        txn=np.repeat(np.arange(len(operations)), np.diff(first)),
-        writes=np.fromiter(map(write.__eq__, kinds), bool, len(kinds)),
+        txn=np.repeat(rows, np.diff(first)),
+        writes=np.fromiter(map(write.__eq__, [step[0] for step in steps]), bool, len(steps)),
         key=key,
         keys=keys,
         steps=steps,
     )
 
 
-def _whole(numbers: Iterable[int]) -> Integers:
-    return np.fromiter(numbers, np.int64)
+def _steps(values: Sequence[Any], write: str) -> list[Any] | None:
+    """All steps of all transactions; None where something is no step."""
+    if not set(map(type, values)) <= {list, tuple}:
+        return None
+    steps: list[Any] = list(chain.from_iterable(values))
+    if not set(map(type, steps)) <= {list, tuple} or not set(map(len, steps)) <= {3}:
+        return None
+    kinds = [step[0] for step in steps]
+    return steps if set(map(type, kinds)) <= {str} and set(kinds) <= {"r", write} else None
 
 
-def _refuse(operations: Sequence[Operation], write: str) -> None:
+def _refusal(operations: Sequence[Operation], write: str) -> NotOfModel:
     for operation in operations:
         if not isinstance(operation.value, list | tuple):
-            raise NotOfModel(operation.invoked, "the value of a transaction is a list of steps")
+            return NotOfModel(operation.invoked, "the value of a transaction is a list of steps")
         for step in operation.value:
             if not (isinstance(step, list | tuple) and len(step) == 3 and step[0] in ("r", write)):
                 form = f'["{write}", key, value] or ["r", key, null]'
-                raise NotOfModel(operation.invoked, f"a step of a transaction is {form}, not {step!r}")
+                return NotOfModel(operation.invoked, f"a step of a transaction is {form}, not {step!r}")
+    raise AssertionError("all steps are right")
 
 
 def _numbered(values: Sequence[Any]) -> tuple[list[Any], Integers]:
@@ -153,7 +157,10 @@ def number_values(*batches: Sequence[Any]) -> list[Integers]:
         except OverflowError:
             pass
     numbers: dict[Hashable, int] = {}
-    return [_whole(numbers.setdefault(canonical(value), len(numbers)) for value in batch) for batch in batches]
+    return [
+        np.fromiter((numbers.setdefault(canonical(value), len(numbers)) for value in batch), np.int64, len(batch))
+        for batch in batches
+    ]
 
 
 class Writers:
