@@ -180,7 +180,14 @@ def panel(progress: Progress) -> Group:
     return Group(head, bar, facts)
 
 
+class RunConsole(Console):
+    """A console whose reader may go away. The run goes on and is judged: its folder tells."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 def display(progress: Progress) -> Display:
     """The live panel where stderr is a terminal, plain lines elsewhere."""
-    console = Console(stderr=True)
+    console = RunConsole(stderr=True)
     return LiveDisplay(progress, console) if console.is_terminal else PlainDisplay(progress, console)

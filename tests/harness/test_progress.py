@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from io import StringIO
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from checkers.events import NEMESIS, Event, EventType
-from harness.progress import LiveDisplay, PlainDisplay, Progress
+from harness.progress import LiveDisplay, PlainDisplay, Progress, RunConsole
 
 
 class Clock:
@@ -51,6 +53,21 @@ def test_plain_lines_come_with_phases_and_every_few_seconds(progress: Progress, 
     lines = said.getvalue().splitlines()
     assert len(lines) == 3
     assert lines[1] == "main 5 s, 25 s to go | 10 ops/s | ok 51 fail 0 info 0 | leader n2 in term 3 | faults: none"
+
+
+def test_a_reader_that_goes_away_ends_no_run(progress: Progress) -> None:
+    reading, writing = os.pipe()
+    survived = False
+    with suppress(BrokenPipeError), os.fdopen(writing, "w") as pipe:  # closing it writes what it still holds
+        display = PlainDisplay(progress, RunConsole(file=pipe))
+        display.say("somebody reads this")
+        os.close(reading)
+        display.say("nobody reads this")
+        display.refresh()
+        progress.begin("healing")
+        display.refresh()
+        survived = True
+    assert survived
 
 
 def test_faults_in_force(progress: Progress) -> None:
