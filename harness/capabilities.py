@@ -1,6 +1,7 @@
 """What a session can do beside reading and writing keys, each a small protocol: a system offers those that it has.
 
     Sets, Counters, Queues, Locks, Ids      objects behind a key
+    Leases                                  locks that run out
     Transactions                            several keys at once
     Retries                                 the same command sent again
 
@@ -66,6 +67,14 @@ class Locks(Protocol):
 
 
 @runtime_checkable
+class Leases(Locks, Protocol):
+    """Locks that run out by themselves."""
+
+    async def acquire_for(self, key: str, seconds: float) -> Answer:
+        """The fencing token of a hold that ends after so long, or later. Raises Refused where the lock is held."""
+
+
+@runtime_checkable
 class Ids(Protocol):
     async def generate(self) -> Answer:
         """An id that is given out once."""
@@ -107,6 +116,7 @@ _WORDS: Final[dict[type, str]] = {
     Counters: "counters",
     Queues: "queues",
     Locks: "locks",
+    Leases: "locks that run out",
     Ids: "unique ids",
     Transactions: "transactions",
     Retries: "commands that can be sent again",

@@ -7,7 +7,7 @@ key is used for a few operations more, which show that it stays as it is, and th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -16,7 +16,7 @@ from checkers.events import Event, EventType
 from checkers.invariants import FencedLocks
 from harness.capabilities import Locks
 from harness.client import Invocation
-from harness.generator import PENDING, Context, Generator, Source, Step, fill
+from harness.generator import PENDING, Context, Dice, Generator, Source, Step, fill
 from harness.system import Answer
 from harness.workload import WorkloadOptions
 from workloads.objects import ENOUGH, Objects
@@ -29,12 +29,16 @@ OLD: Final = 0.1
 
 class Turns(msgspec.Struct, frozen=True):
     """Acquires; from the threads that hold the lock releases, and now and then one with an old token, which must do
-    nothing. `held` and `had`: thread -> token. `left`: operations until the key is given up, None while all outcomes
-    are known."""
+    nothing. `held` and `had`: thread -> token."""
 
     held: Mapping[int, int] = {}
     had: Mapping[int, int] = {}
     left: int | None = None
+    """Operations until the key is given up, None while all outcomes are known."""
+    after_unknown: int | None = AFTER_UNKNOWN
+    """What `left` is then."""
+    kept: float = 0.0
+    """Share of a holder's turns in which it does not release, but asks for the lock again."""
 
     def next(self, context: Context) -> Step:
         if self.left == 0:
@@ -42,26 +46,30 @@ class Turns(msgspec.Struct, frozen=True):
         if not context.free:
             return PENDING
         thread = context.some_free_thread()
-        after = Turns(self.held, self.had, self.left and self.left - 1)
-        return fill(self._turn(thread, context), context.narrow(1 << thread)), after
+        after = self._with(left=self.left and self.left - 1)
+        return fill(self._turn(thread, context.dice), context.narrow(1 << thread)), after
 
-    def _turn(self, thread: int, context: Context) -> Invocation:
-        old = self.had.get(thread) if context.dice.random() < OLD else None
-        token = self.held.get(thread, old)
-        return Invocation(f="acquire") if token is None else Invocation(f="release", value=token)
+    def _turn(self, thread: int, dice: Dice) -> Invocation:
+        token = self.held.get(thread)
+        if token is None and dice.random() < OLD:
+            token = self.had.get(thread)
+        if token is None or dice.random() < self.kept:
+            return Invocation(f="acquire")
+        return Invocation(f="release", value=token)
 
     def update(self, context: Context, event: Event) -> Generator:
         thread = context.thread_of(event.process)
+        others = {holder: token for holder, token in self.held.items() if holder != thread}
         if event.type is EventType.INFO:
-            return self._without(thread, AFTER_UNKNOWN if self.left is None else self.left)
+            return self._with(held=others, left=self.after_unknown if self.left is None else self.left)
         if event.f == "acquire" and event.type is EventType.OK:
-            return Turns({**self.held, thread: event.value}, {**self.had, thread: event.value}, self.left)
+            return self._with(held={**others, thread: event.value}, had={**self.had, thread: event.value})
         if event.f == "release" and (event.type is EventType.OK or event.error == "not-held"):
-            return self._without(thread, self.left)
+            return self._with(held=others)
         return self
 
-    def _without(self, thread: int, left: int | None) -> Generator:
-        return Turns({holder: token for holder, token in self.held.items() if holder != thread}, self.had, left)
+    def _with(self, **changed: Any) -> Turns:
+        return msgspec.structs.replace(self, **changed)
 
 
 def operations(options: WorkloadOptions, processes: int) -> Source:

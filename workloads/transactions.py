@@ -7,7 +7,8 @@ wrote what was read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from harness.client import Invocation
 from harness.generator import PENDING, Context, Generator, Source, Step, fill
 from harness.system import Answer
 from harness.workload import WorkloadOptions
+from workloads.client import Call
 from workloads.objects import Objects
 from workloads.registers import key_name
 
@@ -61,15 +63,8 @@ class Steps(msgspec.Struct, frozen=True):
         return [self.write, key, written + 1], Steps(self.prefix, self.write, keys, self.fresh + used_up)
 
 
-class TransactionsOver(Objects):
-    """`Objects` whose operations are about several keys at once."""
-
-    def generator(self, options: WorkloadOptions, processes: int) -> Generator:
-        keys = tuple((number, 0) for number in range(options.keys))
-        return Steps(self.prefix, "append" if self.prefix == "append" else "w", keys, options.keys)
-
-
 def no_operations(options: WorkloadOptions, processes: int) -> Source:
+    """On one key alone."""
     return None
 
 
@@ -81,3 +76,18 @@ def read_all(options: WorkloadOptions, keys: Sequence[str]) -> Source:
 
 async def call(session: Transactions, invocation: Invocation, min_index: int) -> Answer:
     return await session.transact(invocation.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransactionsOver(Objects):
+    """`Objects` whose operations are about several keys at once. `write`: what a write is called."""
+
+    write: str
+    needs: Sequence[type] = (Transactions,)
+    call: Call = call
+    operations: Callable[[WorkloadOptions, int], Source] = no_operations
+    last: Callable[[WorkloadOptions, Sequence[str]], Source] = read_all
+
+    def generator(self, options: WorkloadOptions, processes: int) -> Generator:
+        keys = tuple((number, 0) for number in range(options.keys))
+        return Steps(self.prefix, self.write, keys, options.keys)

@@ -28,6 +28,23 @@ def table(source: gen.Source, **options: Any) -> list[Row]:
     ]
 
 
+def test_numbered_counts_the_operations_that_it_has_given() -> None:
+    source = gen.limit(4, gen.numbered(lambda number, context: {"f": "w", "value": number} if number < 3 else None))
+    invoked = [event.value for event in simulate(source, concurrency=2) if event.type is EventType.INVOKE]
+    assert invoked == [0, 1, 2]
+
+
+def test_threads_share_the_work_evenly_also_beside_other_workloads() -> None:
+    """A workload with a few of a run's many threads does not favour its first."""
+    source = gen.reserve((90, None), gen.limit(2000, RS))
+    counts = [0] * 100
+    for event in simulate(source, concurrency=100, outcome=perfect()):
+        if event.type is EventType.INVOKE:
+            assert isinstance(event.process, int)
+            counts[event.process] += 1
+    assert min(counts[90:]) > 150
+
+
 def names(rows: Sequence[Row]) -> str:
     return "".join(f for _, _, f in rows)
 

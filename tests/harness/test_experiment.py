@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness import plugins
 from harness.errors import BadInput
 from harness.experiment import build, load_file
 
@@ -25,6 +26,10 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     assert (experiment.workload, experiment.time_limit, experiment.nodes) == (("register",), 120.0, 7)
 
 
+def test_all_workloads() -> None:
+    assert build({"workload": "all"}).workload == tuple(plugins.names("workload"))
+
+
 @pytest.mark.parametrize(("asked", "kinds"), [("none", ()), ("kill,pause,kill", ("kill", "pause"))])
 def test_nemesis(asked: str, kinds: tuple[str, ...]) -> None:
     assert build({"nemesis": asked}).nemesis == kinds
@@ -36,6 +41,8 @@ def test_nemesis(asked: str, kinds: tuple[str, ...]) -> None:
         ({"workload": "registre"}, r"no workload named 'registre': did you mean 'register'\?"),
         ({"nemesis": "partitions"}, r"no fault named 'partitions': did you mean 'partition'\?"),
         ({"nemesis": "all,kill"}, "not both"),
+        ({"workload": "all,register"}, "not both"),
+        ({"workload": ""}, "No workload is named"),
         ({"read-mode": "linear"}, "no read mode named 'linear'"),
         ({"system": "rafd"}, r"did you mean 'raft'\?"),
         ({"nodes": 0}, "--nodes takes 1 to"),

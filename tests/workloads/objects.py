@@ -8,6 +8,7 @@
 | gives-held-locks | every fourth acquire of a held lock is granted |
 | takes-any-token | a release shows any token it likes |
 | repeats-ids | every tenth id was given out before |
+| repeats-tokens | every third token may be one that was given out before |
 | half-transactions | of every tenth transaction the last step is left out |
 | old-snapshots | every tenth transaction reads what was there some transactions ago |
 | last-in-first-out | every fifth dequeue takes the newest element |
@@ -17,6 +18,8 @@ from __future__ import annotations
 
 from copy import deepcopy
 from typing import Any, Final
+
+COMMANDS_OF_A_LEASE: Final = 40
 
 State = dict[str, Any]
 Request = dict[str, Any]
@@ -35,6 +38,8 @@ class Objects:
         self._bug = bug
         self._done: dict[tuple[str, int], Request] = {}
         self._before: list[State] = []
+        self._runs_out: dict[str, int] = {}
+        """Of locks with a time to live: after how many commands in all."""
 
     def perform(self, request: Request) -> Request:
         """The answer; `error` in it for a refusal. A command of a number that is known gets the answer it had."""
@@ -89,7 +94,7 @@ class Objects:
                 self.state[key] = []
                 return {"value": now or []}
             case "acquire":
-                return self._acquire(key, now)
+                return self._acquire(key, now, request.get("ttl_ms"))
             case "release":
                 self._release(key, now, request["token"])
             case "generate":
@@ -98,11 +103,15 @@ class Objects:
                 return {"value": self._transact(request["steps"])}
         return {}
 
-    def _acquire(self, key: str, holder: Any) -> Request:
-        if holder is not None and not self._every(4, "gives-held-locks"):
+    def _acquire(self, key: str, holder: Any, ttl_ms: int | None) -> Request:
+        ran_out = self.commands > self._runs_out.get(key, self.commands)
+        if holder is not None and not ran_out and not self._every(4, "gives-held-locks"):
             raise No("held")
-        self.state[key] = self.commands
-        return {"token": self.commands}
+        token = self.commands - 40 * self._every(3, "repeats-tokens")
+        self.state[key] = token
+        if ttl_ms is not None:
+            self._runs_out[key] = self.commands + COMMANDS_OF_A_LEASE
+        return {"token": token}
 
     def _release(self, key: str, holder: Any, token: int) -> None:
         if holder != token and self._bug != "takes-any-token":
@@ -138,6 +147,7 @@ BUGS: Final = (
     "gives-held-locks",
     "takes-any-token",
     "repeats-ids",
+    "repeats-tokens",
     "half-transactions",
     "old-snapshots",
     "last-in-first-out",

@@ -9,7 +9,7 @@ import pytest
 
 from checkers.events import EventType
 from harness.client import Completion, Invocation
-from harness.system import Answer, Definite, Indefinite
+from harness.system import Answer, Definite, Indefinite, Refused
 from harness.world import World
 from harness.world.virtual import VirtualWorld
 from tests.workloads.memory import make_nodes
@@ -81,6 +81,7 @@ def invoke(system: Fixed, *invocations: Invocation, process: int = 0, spread: bo
         (CAS, Answer(matched=False, value=None, log_index=9), OK, [1, 2], None, None),
         (CAS, Definite("no-leader"), FAIL, None, msgspec.UNSET, "no-leader"),
         (CAS, Indefinite("timeout"), INFO, None, msgspec.UNSET, "timeout"),
+        (WRITE, Refused("wrong-type"), FAIL, None, msgspec.UNSET, "wrong-type"),
     ],
 )
 def test_outcomes(
@@ -109,6 +110,38 @@ def test_spread_reads_go_round_and_writes_stay() -> None:
     completions = invoke(system, READ, WRITE, READ, READ, READ, WRITE, process=1, spread=True)
     assert [completion.node for completion in completions] == ["n2", "n2", "n3", "n1", "n2", "n2"]
     assert system.closed == 3
+
+
+@pytest.mark.parametrize(
+    ("f", "value", "outcome"),
+    [
+        ("read", None, FAIL),
+        ("contains", 1, FAIL),
+        ("txn", [["r", "k", None]], FAIL),
+        ("txn", [["r", "k", None], ["w", "k", 1]], INFO),
+        ("dequeue", None, INFO),
+        ("drain", None, INFO),
+        ("acquire", None, INFO),
+    ],
+)
+def test_what_is_only_read_certainly_did_nothing(f: str, value: Any, outcome: EventType) -> None:
+    async def call(session: Any, invocation: Invocation, min_index: int) -> Answer:
+        raise Indefinite("timeout")
+
+    world = VirtualWorld()
+    client = client_factory(Fixed(Answer()), make_nodes(3), call, timeout_s=2.0)(world, 0)  # type: ignore[arg-type]
+    assert world.run(client.invoke(Invocation(f=f, value=value))).type is outcome
+
+
+def test_a_refusal_of_the_state_is_no_reason_to_wait() -> None:
+    async def call(session: Any, invocation: Invocation, min_index: int) -> Answer:
+        raise Refused("held") if invocation.f == "acquire" else Definite("no-leader")
+
+    for f, waited in (("acquire", False), ("release", True)):
+        world = VirtualWorld()
+        client = client_factory(Fixed(Answer()), make_nodes(3), call, timeout_s=2.0)(world, 0)  # type: ignore[arg-type]
+        world.run(client.invoke(Invocation(f=f)))
+        assert (world.now() > 0) is waited
 
 
 def test_only_sequential_reads_send_the_index() -> None:

@@ -12,15 +12,18 @@ from checkers.events import EventType
 from checkers.verdict import Verdict
 from harness.workload import Workload, WorkloadOptions
 from tests.workloads.runs import NODES, OPTIONS, Run
+from workloads.append import WORKLOAD as APPEND
 from workloads.bank import WORKLOAD as BANK
 from workloads.counter import WORKLOAD as COUNTER
+from workloads.leases import WORKLOAD as LEASES
 from workloads.lock import WORKLOAD as LOCK
 from workloads.queue import WORKLOAD as QUEUE
+from workloads.rw_register import WORKLOAD as RW_REGISTER
 from workloads.sessions import WORKLOAD as SESSIONS
 from workloads.set import WORKLOAD as SET
 from workloads.unique_ids import WORKLOAD as UNIQUE_IDS
 
-ALL: list[Workload] = [SET, COUNTER, QUEUE, LOCK, BANK, UNIQUE_IDS, SESSIONS]
+ALL: list[Workload] = [SET, COUNTER, QUEUE, LOCK, LEASES, BANK, APPEND, RW_REGISTER, UNIQUE_IDS, SESSIONS]
 
 
 def name(value: object) -> str:
@@ -57,9 +60,18 @@ WRONG: list[tuple[Workload, str, str]] = [
     (QUEUE, "acts-twice", "total-queue"),
     (LOCK, "gives-held-locks", "fenced-locks"),
     (LOCK, "takes-any-token", "fenced-locks"),
+    (LEASES, "takes-any-token", "fenced-locks"),
+    (LEASES, "repeats-tokens", "fenced-locks"),
     (BANK, "half-transactions", "bank"),
     (BANK, "loses-writes", "bank"),
     (BANK, "acts-twice", "bank"),
+    (APPEND, "loses-writes", "list-append"),
+    (APPEND, "acts-twice", "list-append"),
+    (APPEND, "half-transactions", "list-append"),
+    (APPEND, "old-snapshots", "list-append"),
+    (RW_REGISTER, "loses-writes", "rw-register"),
+    (RW_REGISTER, "half-transactions", "rw-register"),
+    (RW_REGISTER, "old-snapshots", "rw-register"),
     (UNIQUE_IDS, "repeats-ids", "unique-ids"),
     (SESSIONS, "forgets-sessions", "exactly-once"),
     (SESSIONS, "acts-twice", "exactly-once"),
@@ -102,6 +114,14 @@ def test_locks_are_contended_and_change_hands(tmp_path: Path) -> None:
     assert len(set(holders)) == 6
 
 
+def test_leases_run_out_in_the_hands_of_their_holders(tmp_path: Path) -> None:
+    run = Run(LEASES, tmp_path, seconds=8.0)
+    assert run.results["fenced-locks"].details["overlapping_beliefs"] > 10
+    told = Counter(op.completion.error for op in run.history.operations if op.f == "release" and op.completion)
+    assert told["not-held"] > 10
+    assert told[None] > 50
+
+
 def test_a_lock_of_unknown_state_is_given_up(tmp_path: Path) -> None:
     run = Run(LOCK, tmp_path, crashes=True, seconds=8.0)
     unknown = {op.key for op in run.history.operations if op.outcome is EventType.INFO}
@@ -123,6 +143,17 @@ def test_transfers_fail_where_there_is_not_enough(tmp_path: Path) -> None:
     run = Run(BANK, tmp_path, seconds=8.0)
     errors = {op.completion.error for op in run.history.operations if op.outcome is EventType.FAIL and op.completion}
     assert errors == {"insufficient"}
+
+
+@pytest.mark.parametrize("workload", [APPEND, RW_REGISTER], ids=name)
+def test_transactions_write_no_value_twice_and_leave_keys_behind(workload: Workload, tmp_path: Path) -> None:
+    run = Run(workload, tmp_path, seconds=8.0)
+    written = [tuple(step[1:]) for op in run.history.operations for step in op.invoke.value if step[0] != "r"]
+    assert len(set(written)) == len(written) > 500
+    assert max(Counter(key for key, _ in written).values()) == 48
+    assert {len(op.value) for op in run.history.operations} >= {1, 2, 3, 4}
+    last = [op for op in run.history.operations if op.invoke.time >= run.final_from]
+    assert [[step[1] for step in op.value] for op in last] == [list(run.keys[-3:])] * 6
 
 
 def test_requests_are_sent_again_through_other_nodes_and_answered_alike(tmp_path: Path) -> None:

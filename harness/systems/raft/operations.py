@@ -73,6 +73,10 @@ class RaftOperations(ABC):
     async def acquire(self, key: str) -> Answer:
         return _answer(await self._command({"op": "acquire", "key": key}), field="token")
 
+    async def acquire_for(self, key: str, seconds: float) -> Answer:
+        request = {"op": "acquire", "key": key, "ttl_ms": round(seconds * 1000)}
+        return _answer(await self._command(request), field="token")
+
     async def release(self, key: str, token: int) -> Answer:
         return _done(await self._command({"op": "release", "key": key, "token": token}), token)
 
