@@ -13,8 +13,7 @@ from typing import Final
 from checkers.checker import Checker
 from checkers.transactions import ListAppend
 from harness.workload import WorkloadOptions
-from workloads.objects import ENOUGH
-from workloads.transactions import TransactionsOver
+from workloads.transactions import ENOUGH, TransactionsOver
 
 
 def promises(options: WorkloadOptions) -> Sequence[Checker]:

@@ -29,6 +29,10 @@ WRITES_PER_KEY: Final = 48
 """Then a fresh key takes its place."""
 
 
+ENOUGH: Final = 40
+"""Transactions that must have succeeded: more than those that read at the end."""
+
+
 class Steps(msgspec.Struct, frozen=True):
     """Transactions over the keys `keys`, given by number, each with how often it has been written. `fresh`: the number
     of the next key."""
