@@ -103,8 +103,8 @@ def workload_results(
 
 
 def only(history: History, workload: Workload) -> History:
-    """The history with one workload's operations alone. Event indexes stay as they are."""
-    kept: set[int] = set()
+    """The history with one workload's operations alone, and what the nemesis did. Event indexes stay as they are."""
+    kept = {event.index for event in history.nemesis}
     for operation in history.operations:
         if workload.owns(operation):
             kept.add(operation.invoke.index)

@@ -1,4 +1,11 @@
-"""What reads promise, and who judges it: the one place that maps read modes to checkers."""
+"""What reads promise, and who judges it: the one place that maps read modes to checkers.
+
+What a stale read of a Raft node promises: it shows what the node has applied, which is the state after some beginning
+of the log. The log is in one order that keeps to time, so whoever reads from one node sees no write without those that
+its writer had written or read before. A node that was restarted may show an older state than before, and another node
+an older one than this; so a process does not always read its own writes, and may go back. Once writes have stopped and
+nodes are reached again, all of them apply the same last entry.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from checkers.checker import Budget, Checker, Recording
+from checkers.consistency import Level, ReadConsistency
 from checkers.history import History
 from checkers.linearizability import Linearizability
-from checkers.sequential import SequentialByIndex, SequentialByValue
+from checkers.sequential import LinearizableByIndex, SequentialByIndex, SequentialByValue, StaleByIndex
 from checkers.values import NoInventedValues
 from checkers.verdict import Result
 
@@ -18,16 +26,25 @@ LEASE: Final = "lease"
 SEQUENTIAL: Final = "sequential"
 STALE: Final = "stale"
 
+PROMISED: Final = {
+    LINEARIZABLE: (Level.LINEARIZABLE,),
+    LEASE: (Level.LINEARIZABLE,),
+    SEQUENTIAL: (Level.SEQUENTIAL, Level.EVENTUAL),
+    STALE: (Level.MONOTONIC_WRITES, Level.WRITES_FOLLOW_READS, Level.EVENTUAL),
+}
+"""Read mode -> the levels that it promises."""
+
 
 def checkers_of(mode: str) -> Sequence[Checker]:
     """The checkers for histories whose reads were asked for in this mode. Writes are linearizable in every mode."""
+    graded = ReadConsistency(PROMISED)
     if is_strong(mode):
-        return (Linearizability(),)
+        return (Linearizability(), LinearizableByIndex(), graded)
     writes = WithoutReads(Linearizability(name="linearizable-writes"))
     if mode == SEQUENTIAL:
-        return (writes, SequentialByIndex(), SequentialByValue())
+        return (writes, SequentialByIndex(), SequentialByValue(), graded)
     assert mode == STALE, f"{mode!r} is no read mode"
-    return (writes, NoInventedValues())
+    return (writes, NoInventedValues(), StaleByIndex(), graded)
 
 
 def is_strong(mode: str) -> bool:

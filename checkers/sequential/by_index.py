@@ -1,64 +1,109 @@
-"""Sequential reads judged by the log indexes that the nodes report: exact, as far as the indexes are true.
+"""Reads judged by the log indexes that the nodes report: exact, as far as the indexes are true.
 
 The log is the one order. A write stands at its entry's index; a read says which index the state that it read had
-reached. Four things must hold:
+reached. Of any read, whatever its mode, three things must hold:
 
 1. An index holds one entry: no two writes report the same.
-2. A process never goes back: each of its reads reports an index no lower than any that it had seen before.
-3. The log only grows: a write stands above every index that anyone had been told before it was invoked.
-4. A read at index i returns the value of the last write to its key at or below i.
+2. The log only grows: a write stands above every index that anyone had been told before it was invoked.
+3. A read at index i returns the value of the last write to its key at or below i.
+
+Sequential and linearizable reads promise more:
+
+4. Sequential: a process never goes back. Each of its reads reports an index no lower than any that it had seen before.
+5. Linearizable: nobody goes back. A read reports an index no lower than any that anybody had been told before it was
+   invoked.
 
 An unknown write reports no index. If its value was read it stands somewhere: above every index at which its key still
 had another value before that, and at or below the lowest index at which it was read. An unknown compare-and-set whose
 value was read stands right behind the value that it expected, which may be another unknown write's. All such writes
-must find a free index of their own; earliest deadline first finds places whenever there are any.
+must find a free index of their own; earliest deadline first finds places whenever there are any. Values may repeat, as
+long as no two unknown writes that were observed put the same value in one key.
 """
 
 from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
-from checkers.history import Operation
-from checkers.sequential.steps import INITIAL, AmbiguousValues, Step, describe, steps, writers
+from checkers.history import READS, Operation
+from checkers.sequential.steps import INITIAL, Step, describe, steps
 from checkers.verdict import Anomaly, Result, Verdict
 
 
 @dataclass(frozen=True)
 class SequentialByIndex:
+    """Log indexes are what sequential reads work by, so answers without one are unknown."""
+
     name: str = "sequential-by-index"
 
     def check(self, recording: Recording, budget: Budget) -> Result:
-        operations = recording.history.operations
-        answered = [op for op in operations if op.outcome is EventType.OK]
-        silent = [op for op in answered if _index(op) is None]
-        if silent:
-            return Result(
-                checker=self.name,
-                verdict=Verdict.UNKNOWN,
-                reason=f"{len(silent)} ok operations report no log index, the first at event {silent[0].invoked}",
-                operations=len(answered),
-            )
-        try:
-            writers(steps(operations))
-        except AmbiguousValues as error:
-            return Result(checker=self.name, verdict=Verdict.UNKNOWN, reason=str(error), operations=len(answered))
-        anomalies = [
-            *_shared_indexes(answered),
-            *_going_back(answered),
-            *_against_real_time(answered),
-            *_replay(operations),
-        ]
-        return Result(
-            checker=self.name,
-            verdict=Verdict.INVALID if anomalies else Verdict.VALID,
-            anomalies=anomalies,
-            operations=len(answered),
-        )
+        return _judge(self.name, recording, _going_back)
+
+
+@dataclass(frozen=True)
+class LinearizableByIndex:
+    """Where no log indexes are reported there is nothing to judge, and nothing is missed: linearizability is decided
+    by values."""
+
+    name: str = "linearizable-by-index"
+
+    def check(self, recording: Recording, budget: Budget) -> Result:
+        return _nothing_reported(self.name, recording) or _judge(self.name, recording, _behind)
+
+
+@dataclass(frozen=True)
+class StaleByIndex:
+    """Where no log indexes are reported there is nothing to judge."""
+
+    name: str = "stale-by-index"
+
+    def check(self, recording: Recording, budget: Budget) -> Result:
+        return _nothing_reported(self.name, recording) or _judge(self.name, recording, lambda answered: iter(()))
+
+
+def _nothing_reported(name: str, recording: Recording) -> Result | None:
+    if any(_index(op) is not None for op in recording.history.operations):
+        return None
+    return Result(checker=name, verdict=Verdict.VALID, algorithm="nothing to replay: no log indexes are reported")
+
+
+def _judge(name: str, recording: Recording, reads: Callable[[Sequence[Operation]], Iterator[Anomaly]]) -> Result:
+    """`reads`: what the mode promises of a read's index."""
+    operations = recording.history.operations
+    answered = [op for op in operations if op.outcome is EventType.OK]
+    result = Result(checker=name, verdict=Verdict.UNKNOWN, operations=len(answered))
+    silent = [op for op in answered if _index(op) is None]
+    if silent:
+        result.reason = f"{len(silent)} ok operations report no log index, the first at event {silent[0].invoked}"
+        return result
+    all_steps = steps(operations)
+    repeated = _repeated_unknown(all_steps)
+    if repeated is not None:
+        result.reason = f"which unknown write put it there is not known: {describe(repeated.operation)}"
+        return result
+    result.anomalies = [
+        *_shared_indexes(answered),
+        *reads(answered),
+        *_against_real_time(answered),
+        *_replay(operations, all_steps),
+    ]
+    result.verdict = Verdict.INVALID if result.anomalies else Verdict.VALID
+    return result
+
+
+def _repeated_unknown(all_steps: Sequence[Step]) -> Step | None:
+    """An unknown write of a value that another unknown write put into the same key, or that was there at first."""
+    seen: set[tuple[str | None, bytes | None]] = set()
+    for step in all_steps:
+        if step.writes is not None and step.operation.outcome is not EventType.OK:
+            if (step.key, step.writes) in seen or step.writes == INITIAL:
+                return step
+            seen.add((step.key, step.writes))
+    return None
 
 
 def _index(op: Operation) -> int | None:
@@ -72,7 +117,7 @@ def _known(op: Operation) -> int:
 
 
 def _is_entry(op: Operation) -> bool:
-    return op.f != "read"
+    return op.f not in READS
 
 
 def _shared_indexes(answered: Sequence[Operation]) -> Iterator[Anomaly]:
@@ -102,6 +147,20 @@ def _going_back(answered: Sequence[Operation]) -> Iterator[Anomaly]:
             )
         if before is None or _known(op) > _known(before):
             highest[op.process] = op
+
+
+def _behind(answered: Sequence[Operation]) -> Iterator[Anomaly]:
+    seen = _seen_before(answered)
+    for op in answered:
+        before = seen.get(op.invoked)
+        if before is not None and not _is_entry(op) and _known(op) < _known(before):
+            yield Anomaly(
+                kind="index-behind",
+                key=op.key,
+                operations=[before.invoked, op.invoked],
+                text=f"{describe(op)}{_where(op)}, at log index {_known(op)}, after log index {_known(before)} had "
+                f"been told: {describe(before)}",
+            )
 
 
 def _where(op: Operation) -> str:
@@ -157,9 +216,9 @@ class _Window:
     observer: Step
 
 
-def _replay(operations: Sequence[Operation]) -> Iterator[Anomaly]:
+def _replay(operations: Sequence[Operation], all_steps: Sequence[Step]) -> Iterator[Anomaly]:
     by_key: dict[str | None, list[Step]] = {}
-    for step in steps(operations):
+    for step in all_steps:
         by_key.setdefault(step.key, []).append(step)
     seen_before = _seen_before(operations)
     windows: list[_Window] = []
@@ -239,7 +298,7 @@ def _wrong_value(sight: _Sight, holder: Step | None, unknown: Step | None = None
         should = f"only this could have put it there: {describe(unknown.operation)}; and {should}"
     named = [step.operation.invoked for step in (sight.step, holder, unknown) if step is not None]
     return Anomaly(
-        kind="stale-read" if op.f == "read" and unknown is None else "wrong-value",
+        kind="stale-read" if op.f in READS and unknown is None else "wrong-value",
         key=op.key,
         operations=sorted(named),
         text=f"{describe(op)}{_where(op)} at log index {sight.index}, but {should}",

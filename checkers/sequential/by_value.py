@@ -86,7 +86,7 @@ def _no_order(all_steps: Sequence[Step]) -> Anomaly:
 
 def claimed_order(all_steps: Sequence[Step]) -> list[int]:
     """The steps by the log indexes that they report: reads after the writes at their index, an unknown write just
-    before the first read of its value. A step without an index stands where its process last was."""
+    before the first read of its value. A step without an index stands where its session last was."""
     first_seen: dict[tuple[str | None, bytes], int] = {}
     for step in all_steps:
         index = _claimed(step)
@@ -100,8 +100,8 @@ def claimed_order(all_steps: Sequence[Step]) -> list[int]:
         index = _claimed(step)
         if index is None and step.writes is not None:
             index = first_seen.get((step.key, step.writes))
-        at = last.get(step.process, 0) if index is None else index
-        last[step.process] = max(at, last.get(step.process, 0))
+        at = last.get(step.session, 0) if index is None else index
+        last[step.session] = max(at, last.get(step.session, 0))
         ranked.append((at, int(step.writes is None), number))
     return [number for _, _, number in sorted(ranked)]
 
@@ -112,7 +112,7 @@ def _claimed(step: Step) -> int | None:
 
 
 def is_witness(all_steps: Sequence[Step], order: Sequence[int]) -> bool:
-    """Whether the order holds every step once, keeps each process's own order, and explains every read: the
+    """Whether the order holds every step once, keeps each session's own order, and explains every read: the
     definition of sequential consistency, word for word."""
     if sorted(order) != list(range(len(all_steps))):
         return False
@@ -120,9 +120,9 @@ def is_witness(all_steps: Sequence[Step], order: Sequence[int]) -> bool:
     last: dict[int, int] = {}
     for number in order:
         step = all_steps[number]
-        if last.get(step.process, -1) > number:
+        if last.get(step.session, -1) > number:
             return False
-        last[step.process] = number
+        last[step.session] = number
         if step.reads is not None and state.get(step.key, INITIAL) != step.reads:
             return False
         if step.writes is not None:

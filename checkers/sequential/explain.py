@@ -22,8 +22,8 @@ _STARTS = 50
 def explain(order: Order, budget: Budget) -> Anomaly:
     """The anomaly of an order that has a cycle."""
     chosen = _support(order, _shortest_cycle(order))
-    kept = _shrink([order.steps[number] for number in sorted(chosen)], budget)
-    small = Order(kept)
+    kept = _shrink([order.steps[number] for number in sorted(chosen)], order.writes_in_time, budget)
+    small = Order(kept, order.writes_in_time)
     assert small.saturate(Budget()) is None
     cycle = _shortest_cycle(small)
     return Anomaly(
@@ -134,11 +134,11 @@ def _sources_of(order: Order, chosen: set[int]) -> set[int]:
     return added
 
 
-def _contradicts(kept: Sequence[Step], budget: Budget) -> bool:
-    return Order(kept).saturate(budget) is None
+def _contradicts(kept: Sequence[Step], writes_in_time: bool, budget: Budget) -> bool:
+    return Order(kept, writes_in_time).saturate(budget) is None
 
 
-def _shrink(kept: list[Step], budget: Budget) -> list[Step]:
+def _shrink(kept: list[Step], writes_in_time: bool, budget: Budget) -> list[Step]:
     """Leaves out what can be left out, one step at a time, until everything is needed, or time is up: what is
     contradictory stays so, only not the smallest."""
     before = len(kept) + 1
@@ -147,7 +147,7 @@ def _shrink(kept: list[Step], budget: Budget) -> list[Step]:
             before = len(kept)
             for step in kept[::-1]:
                 fewer = [other for other in kept if other is not step]
-                if _may_leave_out(step, fewer) and _contradicts(fewer, budget):
+                if _may_leave_out(step, fewer) and _contradicts(fewer, writes_in_time, budget):
                     kept = fewer
     except OutOfTime:
         pass
@@ -164,6 +164,8 @@ def _sentence(order: Order, edge: Edge) -> str:
         return f"{before}, and then {after}"
     if edge.why is Why.READS_FROM:
         return f"{before}, which must precede that {after}"
+    if edge.why is Why.TIME:
+        return f"{before}, which ended before this was begun: {after}"
     if edge.why is Why.INITIAL:
         return f"{before}, the initial value, so this must precede that {after}"
     assert edge.read is not None

@@ -1,7 +1,8 @@
 """What must come before what, in every order that would explain a history: the saturation of Zennou, Biswas,
 Bouajjani, Enea and Erradi, "Gradual Consistency Checking" (CAV 2019), section 5, on vector clocks.
 
-The certain edges are process order, reads-from, and that a read of the initial value precedes every write to its key.
+The certain edges are process order, reads-from, and that a read of the initial value precedes every write to its key;
+where writes are known to be linearizable, also that a write precedes those that were invoked after it had returned.
 From them follow others, until nothing new follows. For a read r that returned what w wrote, and another write v to
 the same key:
 
@@ -17,15 +18,18 @@ in practice a handful of rounds suffice.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from checkers.checker import Budget
+from checkers.history import READS
 from checkers.sequential.steps import INITIAL, Step, writers
 
 Clocks = npt.NDArray[np.int32]
@@ -38,6 +42,7 @@ class Why(StrEnum):
     PROCESS = "process order"
     READS_FROM = "reads from"
     INITIAL = "reads the initial value"
+    TIME = "ended before"
     OVERWRITTEN_BEFORE = "else the read would have seen it instead"
     READ_BEFORE = "else the read would have seen it"
 
@@ -66,6 +71,9 @@ class Order:
     """The steps of a history, and the edges known so far."""
 
     steps: Sequence[Step]
+    writes_in_time: bool = False
+    """Whether writes (whatever is no read) also keep to time: one that was acknowledged before another was invoked
+    precedes it."""
     edges: dict[tuple[int, int], Edge] = field(default_factory=dict)
     source: dict[int, int | None] = field(default_factory=dict)
     """Reading step -> the step it read from; None: the initial value."""
@@ -81,11 +89,13 @@ class Order:
         self._build_chains()
         self._build_sources()
         self._build_keys()
+        if self.writes_in_time:
+            self._build_times()
 
     def _build_chains(self) -> None:
-        of_process: dict[int, int] = {}
+        of_session: dict[int, int] = {}
         for number, step in enumerate(self.steps):
-            chain = of_process.setdefault(step.process, len(self.chains))
+            chain = of_session.setdefault(step.session, len(self.chains))
             if chain == len(self.chains):
                 self.chains.append([])
             if self.chains[chain]:
@@ -115,6 +125,18 @@ class Order:
                 reads.setdefault(step.key, []).append(number)
         self._writes = {key: [np.array(own) for own in chains.values()] for key, chains in writes.items()}
         self._reads = {key: np.array(numbers) for key, numbers in reads.items()}
+
+    def _build_times(self) -> None:
+        """From each write to those that follow it in time with none between: at most as many as overlap."""
+        writes = [number for number, step in enumerate(self.steps) if step.operation.f not in READS]
+        by_return = sorted(writes, key=lambda number: self.steps[number].operation.returned)
+        returned = [self.steps[number].operation.returned for number in by_return]
+        latest = list(accumulate((self.steps[number].operation.invoked for number in by_return), max))
+        for number in writes:
+            end = bisect_left(returned, self.steps[number].operation.invoked)
+            begin = bisect_left(returned, latest[end - 1]) if end else 0
+            for before in by_return[begin:end]:
+                self.add(Edge(before, number, Why.TIME))
 
     def add(self, edge: Edge) -> bool:
         """Whether it was new."""

@@ -5,6 +5,9 @@ match only reads. What certainly failed is left out, and so is a read without an
 if its value was observed, transitively: by a read, by the expected value of a compare-and-set that counts, or by the
 value that a mismatch returned. (An unknown write that nobody observed can be left out of any order, so it refutes
 nothing.)
+
+A session is what one process did up to and with its first unknown operation: that one may take effect later than
+what the process does next, so nothing says in which order they stand. (The harness retires such a process anyway.)
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any, Final
 
 from checkers.canonical import canonical
 from checkers.events import EventType
-from checkers.history import Operation
+from checkers.history import READS, Operation
 
 Place = tuple[str | None, bytes]
 """A key and an encoded value."""
@@ -27,10 +30,8 @@ class Step:
     reads: bytes | None
     """The encoded value read, or None."""
     writes: bytes | None
-
-    @property
-    def process(self) -> int:
-        return self.operation.process
+    session: int
+    """Sessions are numbered from 0 by their first operation."""
 
     @property
     def key(self) -> str | None:
@@ -53,8 +54,9 @@ def steps(operations: Iterable[Operation]) -> list[Step]:
     """The steps of a history in the order of their invocations."""
     certain: list[Step] = []
     unknown: dict[Place, list[Step]] = {}
+    sessions = _Sessions()
     for operation in operations:
-        step = _step(operation)
+        step = _step(operation, sessions.of(operation))
         if step is None:
             continue
         if operation.outcome is EventType.OK:
@@ -65,19 +67,34 @@ def steps(operations: Iterable[Operation]) -> list[Step]:
     return sorted(counted, key=lambda step: step.operation.invoked)
 
 
-def _step(operation: Operation) -> Step | None:
+class _Sessions:
+    def __init__(self) -> None:
+        self._open: dict[int, int] = {}
+        """Process -> its session."""
+        self._count = 0
+
+    def of(self, operation: Operation) -> int:
+        """The session that an operation belongs to; operations come in the order of their invocations."""
+        session = self._open.setdefault(operation.process, self._count)
+        self._count += session == self._count
+        if operation.outcome is EventType.INFO:
+            del self._open[operation.process]
+        return session
+
+
+def _step(operation: Operation, session: int) -> Step | None:
     if operation.outcome is EventType.FAIL:
         return None
-    if operation.f == "read":
-        return Step(operation, encode(operation.value), None)
-    if operation.f == "write":
-        return Step(operation, None, encode(operation.value))
+    if operation.f in READS:
+        return Step(operation, encode(operation.value), None, session)
+    if operation.f in ("write", "put"):
+        return Step(operation, None, encode(operation.value), session)
     if operation.f == "cas":
         if operation.outcome is EventType.OK and not operation.matched:
             assert operation.completion is not None
-            return Step(operation, encode(operation.completion.actual), None)
+            return Step(operation, encode(operation.completion.actual), None, session)
         expected, new = operation.value
-        return Step(operation, encode(expected), encode(new))
+        return Step(operation, encode(expected), encode(new), session)
     return None
 
 
@@ -111,9 +128,9 @@ def describe(operation: Operation) -> str:
     assert event is not None
     at = f"at {event.time / 1e9:.3f} s"
     where, who = operation.key, f"process {operation.process}"
-    if operation.f == "read":
+    if operation.f in READS:
         return f"{who} read {operation.value!r} from {where} {at}"
-    if operation.f == "write":
+    if operation.f in ("write", "put"):
         unknown = "" if operation.outcome is EventType.OK else " (outcome unknown)"
         return f"{who} wrote {operation.value!r} to {where} {at}{unknown}"
     expected, new = operation.value

@@ -21,9 +21,9 @@ def options_for(mode: str | None) -> WorkloadOptions:
     return WorkloadOptions(read_mode=mode, keys=3, ops_per_key=60, call_timeout_s=1.0)
 
 
-REGISTER_LIKE = ["linearizable", "statistics"]
-SEQUENTIAL = ["linearizable-writes", "sequential-by-index", "sequential-by-value", "statistics"]
-STALE = ["linearizable-writes", "no-invented-values", "statistics"]
+REGISTER_LIKE = ["linearizable", "linearizable-by-index", "read-consistency", "statistics"]
+SEQUENTIAL = ["linearizable-writes", "sequential-by-index", "sequential-by-value", "read-consistency", "statistics"]
+STALE = ["linearizable-writes", "no-invented-values", "stale-by-index", "read-consistency", "statistics"]
 
 
 @pytest.mark.parametrize("crashes", [False, True], ids=["calm", "crashes"])
@@ -51,9 +51,12 @@ def test_a_good_system_is_valid(
     ("workload", "bug", "judge"),
     [
         (REGISTER, "stale-reads", "linearizable"),
+        (REGISTER, "stale-reads", "linearizable-by-index"),
+        (REGISTER, "stale-reads", "read-consistency"),
         (REGISTER, "loses-writes", "linearizable"),
         (FOLLOWER_READS, "ignores-index", "sequential-by-index"),
         (FOLLOWER_READS, "ignores-index", "sequential-by-value"),
+        (FOLLOWER_READS, "ignores-index", "read-consistency"),
         (FOLLOWER_READS, "loses-writes", "sequential-by-value"),
     ],
     ids=lambda value: getattr(value, "name", value),
