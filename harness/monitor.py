@@ -72,6 +72,14 @@ class Monitor:
         leaders = [status for status in self.view().values() if status is not None and status.role == "leader"]
         return max(leaders, key=lambda status: status.term, default=None)
 
+    def caught_up(self, since_ns: int) -> bool:
+        """Whether every node answered since then, and has applied all that any of them had committed."""
+        seen = [self._sightings.get(node.name) for node in self._nodes]
+        statuses = [sight.status for sight in seen if sight is not None and sight.time >= since_ns]
+        known = [status for status in statuses if status is not None]
+        committed = max((status.commit for status in known), default=0)
+        return len(known) == len(self._nodes) and all(status.applied >= committed for status in known)
+
     async def _watch(self, node: Node) -> None:
         while True:
             await self._poll(node)

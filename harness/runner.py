@@ -48,6 +48,8 @@ log = logging.getLogger("raftstorm")
 
 LEADER_DEADLINE_S: Final = 20.0
 LEADER_AFTER_HEAL_S: Final = 20.0
+CATCH_UP_S: Final = 10.0
+"""For nodes that were healed to apply what the others have, before final reads show whether they did."""
 FINAL_READS_S: Final = 30.0
 LOOK_AGAIN_S: Final = 0.05
 REFRESH_S: Final = 0.25
@@ -190,6 +192,7 @@ class Runner:
             with self._phase("healing"):
                 await nemesis.heal_all()
                 await _wait_leader(world, monitor, LEADER_AFTER_HEAL_S)
+                await _wait_caught_up(world, monitor, CATCH_UP_S)
             with self._phase("final reads", FINAL_READS_S):
                 await self._interpreter.run(mixture.final(FINAL_READS_S, self._interpreter.keys))
             await self._interpreter.close()
@@ -252,6 +255,17 @@ async def _wait_leader(world: RealWorld, monitor: Monitor, seconds: float) -> No
     while monitor.leader() is None:
         if world.now() > deadline:
             raise CannotRun(f"No leader was elected within {seconds:g} s: {_what_they_say(monitor)}.")
+        await world.sleep(LOOK_AGAIN_S)
+
+
+async def _wait_caught_up(world: RealWorld, monitor: Monitor, seconds: float) -> None:
+    """Until every node, asked after now, has applied all that any of them has committed. A node that does not get there
+    is not raised about: final reads show what it answers."""
+    began = world.now()
+    while not monitor.caught_up(began):
+        if world.now() > began + int(seconds * 1e9):
+            log.warning("not every node caught up within %g s: %s", seconds, _what_they_say(monitor))
+            return
         await world.sleep(LOOK_AGAIN_S)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from tabulate import tabulate
 
 from checkers.verdict import Verdict
+from results.report.reads import Mode, modes
 from results.report.values import mapping, mappings, plain
 from results.report.wording import SYMBOLS
 
@@ -27,6 +28,7 @@ def summary(verdict: Mapping[str, Any], report: Path | None = None, *, width: in
         _headline(verdict),
         *_contradictions(verdict, columns, report),
         _checkers(mappings(verdict.get("checkers")), columns),
+        _read_modes(modes(verdict), columns),
         _operations(mapping(verdict.get("operations"))),
         _faults(mappings(verdict.get("faults")), columns),
         _latencies(mappings(verdict.get("latencies"))),
@@ -80,6 +82,19 @@ def _why(result: Mapping[str, Any]) -> str:
         kinds = dict.fromkeys(plain(anomaly.get("kind"), 40) for anomaly in anomalies)
         return f"{len(anomalies)} x {', '.join(kinds)}"
     return plain(result.get("reason") or result.get("algorithm") or "", 300)
+
+
+def _read_modes(graded: Sequence[Mode], columns: int) -> str:
+    """How consistent reads were, and how stale."""
+    rows = [
+        [mode.name, mode.stale_text, *(_quantile(mode, name) for name in ("p50", "p99", "max")), mode.sentence]
+        for mode in graded
+    ]
+    return _table(["reads", "stale", "p50", "p99", "worst", "levels reached"], rows, columns)
+
+
+def _quantile(mode: Mode, name: str) -> str:
+    return "" if mode.milliseconds.get(name) is None else f"{mode.milliseconds[name]:,.1f} ms"
 
 
 def _operations(counts: Mapping[str, Any]) -> str:

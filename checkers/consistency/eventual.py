@@ -5,8 +5,8 @@ that of a last write (Vogels, "Eventually Consistent", Commun. ACM 52(1), 2009).
 the next read might have been the first right one. So what is judged is whether everybody had come to agree when the
 history ended, which says something only if it did not end in the middle of things:
 
-- The history is *quiet* after its last write (its invocation, and its answer if there was one) and after the last
-  event of the nemesis. It has *settled* if that last event is that everything was seen to be healed: runs then wait
+- The history is *quiet* after the last write that may have happened (its invocation, and its answer if there was one)
+  and after the last event of the nemesis. It has *settled* if that last event is that everything was seen to be healed: runs then wait
   until all nodes have caught up, and only then read again.
 - A process's *final* read of a key is its last one that was invoked when all was quiet. No final read: unknown.
 - Where final reads are wrong though the history had not settled, nodes perhaps had no time to catch up: unknown.
@@ -50,7 +50,7 @@ def quiet_of(history: History) -> Quiet:
     last = max((event.index for event in history.nemesis), default=-1)
     healed = max((event.index for event in history.nemesis if _healed(event)), default=None)
     for operation in history.operations:
-        if operation.f not in READS:
+        if operation.f not in READS and operation.outcome is not EventType.FAIL:
             last = max(last, operation.invoked, -1 if operation.completion is None else operation.completion.index)
     return Quiet(last, last == healed)
 

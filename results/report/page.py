@@ -26,6 +26,7 @@ from results.report.columns import OUTCOME_NAMES, columns, fault_rows
 from results.report.contradictions import MOST_DRAWN, MOST_TOLD, anomalies, tell
 from results.report.drawing import Scene, answered_ns
 from results.report.faults import Fault, colour, kinds, pair
+from results.report.reads import modes
 from results.report.source import Material, lone, read
 from results.report.values import inline, is_flat, mapping, mappings, option, plain, pretty, show
 from results.store import write_atomically
@@ -105,6 +106,7 @@ def _context(material: Material) -> dict[str, Any]:
         "contradictions": tell(material, scene),
         "most_drawn": MOST_DRAWN,
         "untold": max(0, len(anomalies(material.verdict)) - MOST_TOLD),
+        "modes": modes(verdict),
         "faults": faults,
         "healings": [event for event in nemesis if event.fault is None and event.type is not EventType.INVOKE],
         "colours": {kind: colour(kind, fault_kinds) for kind in fault_kinds},

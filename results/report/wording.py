@@ -14,6 +14,12 @@ from checkers.verdict import Verdict
 from results.report.values import listing, mapping, mappings, plain, show
 
 PROMISES: Final = (
+    ("read-consistency", "The reads of each mode reach the level of consistency that the mode promises."),
+    (
+        "linearizable-by-index",
+        "A read shows the state at its log index, which is none lower than anybody had been told.",
+    ),
+    ("stale-by-index", "A read shows the state at the log index that its node reports."),
     ("linearizab", "Every operation takes effect at one instant between its call and its answer."),
     ("index", "A read shows the state at the log index that its node reports, and that index never goes back."),
     ("sequential", "All reads fit one order of the writes that keeps the order of each client's own operations."),
