@@ -6,8 +6,8 @@ the next read might have been the first right one. So what is judged is whether 
 history ended, which says something only if it did not end in the middle of things:
 
 - The history is *quiet* after the last write that may have happened (its invocation, and its answer if there was one)
-  and after the last event of the nemesis. It has *settled* if that last event is that everything was seen to be healed: runs then wait
-  until all nodes have caught up, and only then read again.
+  and after the last event of the nemesis. It has *settled* if that last event is that everything was seen to be
+  healed: runs then wait until all nodes have caught up, and only then read again.
 - A process's *final* read of a key is its last one that was invoked when all was quiet. No final read: unknown.
 - Where final reads are wrong though the history had not settled, nodes perhaps had no time to catch up: unknown.
 - A final read must return a value that can have been written last: not one that was certainly replaced by another
