@@ -137,6 +137,7 @@ def test_queues_are_empty_in_the_end_and_were_not_always(tmp_path: Path) -> None
     drained = {op.key for op in run.history.operations if op.f == "drain" and op.outcome is EventType.OK}
     assert drained == set(run.keys)
     assert outcomes(run)["dequeue", EventType.OK] > 200
+    assert outcomes(run)["drain", EventType.OK] == len(run.keys)
 
 
 def test_transfers_fail_where_there_is_not_enough(tmp_path: Path) -> None:
