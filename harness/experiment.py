@@ -52,6 +52,12 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """Seconds of the main phase: quiet beginning and faults."""
     call_timeout: float = 3.0
     """Seconds after which a client gives up on an answer."""
+    least_served: float | None = None
+    """Percent of each workload's operations. Of this and the next two, None: told, and no limit."""
+    longest_gap: float | None = None
+    """Seconds in which nothing of a workload is served."""
+    longest_recovery: float | None = None
+    """Seconds from the end of a fault, with no other in force, until operations and writes are served again."""
     seed: int | None = None
     runs: int = 1
     bug: str | None = None
@@ -163,6 +169,12 @@ def _check_numbers(experiment: Experiment) -> None:
         value = getattr(experiment, name.replace("-", "_"))
         if not least <= value < 1e7:
             raise BadInput(f"A {name} of {value:g} s cannot work: --{name} takes {least} s or more.")
+    for name in ("longest-gap", "longest-recovery"):
+        value = getattr(experiment, name.replace("-", "_"))
+        if value is not None and not 0 < value < 1e7:
+            raise BadInput(f"A {name} of {value:g} s cannot work: --{name} takes more than 0 s.")
+    if experiment.least_served is not None and not 0 <= experiment.least_served <= 100:
+        raise BadInput(f"--least-served takes 0 to 100 percent, not {experiment.least_served:g}.")
     parse_concurrency(experiment.concurrency, experiment.nodes)
     for name in ("keys", "ops-per-key", "runs"):
         if getattr(experiment, name.replace("-", "_")) < 1:

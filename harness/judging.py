@@ -2,7 +2,8 @@
 
 A fresh run and a stored one are judged by the same code, from what is on disk alone: the experiment (run.json), the
 history, the nodes' traces. Each workload's checkers see that workload's operations; beside them stand the checkers
-that every run has: were the faults real, was there one leader a term, did the state machines agree.
+that every run has: were the faults real, was there one leader a term, did the state machines agree, did a server or a
+client fail by itself, and how much was served.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import msgspec
 from checkers.checker import Budget, Checker, Recording, serial_map
 from checkers.faults import FaultCoverage, coverage
 from checkers.history import History
+from checkers.invariants import Availability, UnhandledExceptions
 from checkers.judge import judge
 from checkers.logs import NodeLogs
 from checkers.stats import COMPLETIONS, latencies
@@ -84,7 +86,18 @@ def _judge_all(
     time_limit_s: float,
     jobs: int | None,
 ) -> list[Result]:
-    common: list[Checker] = [ElectionSafety(), StateMachineSafety(), NodeLogs()]
+    common: list[Checker] = [
+        ElectionSafety(),
+        StateMachineSafety(),
+        NodeLogs(),
+        UnhandledExceptions(),
+        Availability(
+            {workload.name: workload.owns for workload in workloads},
+            least_share=None if experiment.least_served is None else experiment.least_served / 100,
+            longest_gap_s=experiment.longest_gap,
+            longest_recovery_s=experiment.longest_recovery,
+        ),
+    ]
     if experiment.nemesis:
         common.insert(0, FaultCoverage())
     with budgets(time_limit_s, len(recording.history.operations), jobs) as budget:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from tabulate import tabulate
 
 from checkers.verdict import Verdict
+from results.availability import RECOVERY, availability, by_kind, gap_text, share_text
 from results.report.reads import Mode, modes
 from results.report.values import mapping, mappings, plain
 from results.report.wording import SYMBOLS
@@ -31,6 +32,8 @@ def summary(verdict: Mapping[str, Any], report: Path | None = None, *, width: in
         _read_modes(modes(verdict), columns),
         _operations(mapping(verdict.get("operations"))),
         _faults(mappings(verdict.get("faults")), columns),
+        _recovery(by_kind(availability(verdict))),
+        _served(mappings(availability(verdict).get("workloads"))),
         _latencies(mappings(verdict.get("latencies"))),
         UNTIMED if verdict.get("timed") is False else "",
         f"Report: {report}" if report is not None else "",
@@ -120,6 +123,22 @@ def _faults(faults: Sequence[Mapping[str, Any]], columns: int) -> str:
     if not any(row[-1] for row in rows):
         headers, rows = headers[:-1], [row[:-1] for row in rows]
     return _table(headers, rows, columns)
+
+
+def _recovery(kinds: Sequence[Mapping[str, Any]]) -> str:
+    """How soon after faults the system served again."""
+    rows = [[row["kind"], row["lifted"], *row["times"]] for row in kinds]
+    headers = ["median, worst after", "faults", *(title for _, title in RECOVERY)]
+    return tabulate(rows, headers=headers, disable_numparse=True) if rows else ""
+
+
+def _served(workloads: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [plain(row.get("name"), 30), row.get("operations"), share_text(row.get("share")), gap_text(row)]
+        for row in workloads
+    ]
+    headers = ["served", "operations", "share", "longest gap"]
+    return tabulate(rows, headers=headers, intfmt=",", colalign=("left", "right", "right", "left")) if rows else ""
 
 
 def _latencies(latencies: Sequence[Mapping[str, Any]]) -> str:

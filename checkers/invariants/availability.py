@@ -19,7 +19,7 @@ from checkers.invariants.recovery import Recovery, by_kind
 from checkers.invariants.served import NS, done_ns, served_row, width_s
 from checkers.verdict import Result
 
-TOLD: Final = "How much was served, and how soon again after each fault."
+TOLD: Final = "Nothing is promised: how much was served, and how soon again after faults, is told."
 ALL: Final = "all operations"
 
 
@@ -71,7 +71,7 @@ class Availability:
             else "",
         ]
         kept = ", and ".join(limit for limit in limits if limit)
-        return f"{TOLD} Asked for: {kept}." if kept else TOLD
+        return f"As was asked for, {kept}." if kept else TOLD
 
     def _hold_to_limits(self, findings: Findings, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:

@@ -44,6 +44,13 @@ _MOST_SEED = 2**31
 @click.option("--ops-per-key", type=int, help="Operations on a key before a fresh one takes its place.  [default: 300]")
 @click.option("--time-limit", type=float, help="Seconds of the main phase.  [default: 30]")
 @click.option("--call-timeout", type=float, help="Seconds that a client waits for an answer.  [default: 3]")
+@click.option("--least-served", type=float, help="Percent of operations; less is invalid.  [default: no limit]")
+@click.option("--longest-gap", type=float, help="Seconds without service; more is invalid.  [default: no limit]")
+@click.option(
+    "--longest-recovery",
+    type=float,
+    help="Seconds until service after the end of a fault; more is invalid.  [default: no limit]",
+)
 @click.option("--seed", type=int, help="Decides the faults and every process's choices.  [default: a fresh one]")
 @click.option("--runs", type=int, help="Runs one after another; a --seed is counted up.  [default: 1]")
 @click.option("--bug", help="Start the nodes with a deliberate bug.")

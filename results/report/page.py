@@ -21,6 +21,7 @@ from markupsafe import Markup
 from checkers.events import NEMESIS, EventType
 from checkers.history import History
 from checkers.verdict import Verdict
+from results import availability
 from results.report import charts, leadership, wording
 from results.report.columns import OUTCOME_NAMES, columns, fault_rows
 from results.report.contradictions import MOST_DRAWN, MOST_TOLD, anomalies, tell
@@ -112,6 +113,7 @@ def _context(material: Material) -> dict[str, Any]:
         "colours": {kind: colour(kind, fault_kinds) for kind in fault_kinds},
         "fault_table": mappings(verdict.get("faults")),
         "latencies": mappings(verdict.get("latencies")),
+        **_availability(verdict, faults, fault_kinds, material.end_ns),
         "end_ns": material.end_ns,
         "logs": material.logs,
         "options": mapping(material.run.get("options")),
@@ -130,6 +132,22 @@ def _results(verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
         for result in mappings(verdict.get("checkers"))
     ]
     return sorted(results, key=lambda result: _ORDER.get(str(result.get("verdict")), 1))
+
+
+def _availability(
+    verdict: Mapping[str, Any], faults: Sequence[Fault], fault_kinds: Sequence[str], end_ns: int
+) -> dict[str, Any]:
+    details = availability.availability(verdict)
+    stretch_s = availability.stretch_s(details)
+    return {
+        "stretch_s": stretch_s,
+        "strips": availability.strips(details),
+        "fault_spans": availability.spans(faults, fault_kinds, end_ns, stretch_s),
+        "normal_rate": details.get("normal_per_s"),
+        "recovered": availability.by_fault(details),
+        "recovery_kinds": availability.by_kind(details),
+        "recovery_titles": [title for _, title in availability.RECOVERY],
+    }
 
 
 def _facts(material: Material, faults: Sequence[Fault]) -> list[tuple[str, str]]:

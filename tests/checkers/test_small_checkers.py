@@ -184,8 +184,31 @@ def test_a_checker_that_fails_is_unknown_with_the_reason() -> None:
         ("12:00 n1 INFO    raft: term 2: leader\n", Verdict.VALID),
         ("12:00 n1 CRITICAL node: a mistake of its own\n", Verdict.INVALID),
         ("12:00 n1 INFO x\nTraceback (most recent call last):\n", Verdict.INVALID),
+        ("panic: runtime error: index out of range [3] with length 3\n", Verdict.INVALID),
+        ("fatal error: all goroutines are asleep - deadlock!\n", Verdict.INVALID),
+        ('{"level":"panic","msg":"failed to recover v3 backend"}\n', Verdict.VALID),
+        ("WARNING: DATA RACE\n", Verdict.INVALID),
+        ("thread 'raft-1' panicked at src/log.rs:80:9:\n", Verdict.INVALID),
+        ("thread 'main' (7) panicked at src/main.rs:2:5:\n", Verdict.INVALID),
+        ('Exception in thread "main" java.lang.IllegalStateException\n', Verdict.INVALID),
+        ("java.lang.OutOfMemoryError: Java heap space\n", Verdict.INVALID),
+        ("INFO java.net.ConnectException: Connection refused\n", Verdict.VALID),
+        ("node: log.c:80: append: Assertion `index > last' failed.\n", Verdict.INVALID),
+        ("terminate called after throwing an instance of 'std::logic_error'\n", Verdict.INVALID),
+        ("==7==ERROR: AddressSanitizer: heap-use-after-free\n", Verdict.INVALID),
+        ("=CRASH REPORT==== 1-Jan-2026::00:00:00 ===\n", Verdict.INVALID),
+        ("Unhandled exception. System.NullReferenceException\n", Verdict.INVALID),
+        ("INFO peer n2 refused the connection, and said: panic later\n", Verdict.VALID),
     ],
 )
 def test_node_logs(log: str, verdict: Verdict) -> None:
     result = NodeLogs().check(Recording(History([]), logs={"n1": log}), Budget())
     assert (result.verdict, len(result.anomalies)) == (verdict, int(verdict is Verdict.INVALID))
+
+
+def test_node_logs_in_words_of_the_systems_own() -> None:
+    recording = Recording(
+        History([]), logs={"n1": "BAD thing\nBAD thing, as planned\n", "n2": "panic: no pattern here\n"}
+    )
+    (anomaly,) = NodeLogs(patterns={"bad": "^BAD"}, passed_over=["as planned"]).check(recording, Budget()).anomalies
+    assert (anomaly.text, anomaly.details["pattern"]) == ("n1, line 1 of its log: BAD thing", "bad")

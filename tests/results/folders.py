@@ -14,9 +14,11 @@ from typing import Any
 
 import msgspec
 
+from checkers.checker import Budget, Recording
 from checkers.events import Event, EventType
-from checkers.history import encode
+from checkers.history import History, encode
 from checkers.history import pair as pair_operations
+from checkers.invariants import Availability
 from checkers.stats import count, latencies
 
 SECOND = 1_000_000_000
@@ -213,6 +215,7 @@ def verdict(events: list[Event], seed: int, anomalies: list[dict[str, Any]]) -> 
         {**result, "checker": "state-machine-safety", "verdict": "valid"},
         {**result, "checker": "no-invented-values", "verdict": "valid"},
         {**result, "checker": "faults", "verdict": "valid", "operations": 8},
+        msgspec.to_builtins(Availability().check(Recording(History(events)), Budget())),
     ]
     return {
         "verdict": word,

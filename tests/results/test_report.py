@@ -12,9 +12,21 @@ import pytest
 
 from checkers.history import HistoryError, decode
 from results.report import render
+from results.summary import summary
 from tests.results.folders import NODES, make, write_hostile, write_json, write_lines
 
-SECTIONS = ["verdict", "history", "latency", "throughput", "leaders", "clocks", "faults", "logs", "experiment"]
+SECTIONS = [
+    "verdict",
+    "history",
+    "latency",
+    "throughput",
+    "leaders",
+    "clocks",
+    "availability",
+    "faults",
+    "logs",
+    "experiment",
+]
 
 
 class Page(HTMLParser):
@@ -85,7 +97,7 @@ def test_every_section_is_there(page: Page, section: str) -> None:
     "words",
     [
         "Invalid",
-        "1 of 6 promises was broken: linearizability.",
+        "1 of 7 promises was broken: linearizability.",
         "process 902 read 100041 from r0",
         "raftstorm run --bug unconfirmed-reads --time-limit 60 --seed 7",
         "f1 partition isolate-leader",
@@ -143,7 +155,7 @@ def test_leaders_and_clocks_come_from_the_traces(page: Page) -> None:
 
 def test_a_valid_run_says_so(tmp_path: Path) -> None:
     page = Page(render(make(tmp_path / "good", operations=200, seconds=20)))
-    assert "All 6 promises held, over 200 operations and 7 faults." in page.text
+    assert "All 7 promises held, over 200 operations and 7 faults." in page.text
     assert "contradictions" not in page.ids
 
 
@@ -223,6 +235,23 @@ def test_only_the_page_s_own_scripts_may_run(page: Page) -> None:
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert policy.count("sha256-") == len(page.scripts)
     assert "unsafe-inline" not in policy.split("style-src")[0]
+
+
+def test_availability_is_told_by_workload_node_and_fault(page: Page) -> None:
+    assert "all operations" in page.text
+    assert "After the end of a fault" in page.text
+    assert "After its end: first answer" in page.text
+
+
+@pytest.mark.parametrize("odd", [7, "x", [], {"a": "b"}, [3, {"fault": "f1", "lifted_s": 1, "meanwhile": 3}], None])
+@pytest.mark.parametrize("name", ["workloads", "nodes", "width_s", "normal_per_s", "recovery", "recovery_by_kind"])
+def test_odd_details_of_availability_do_not_stop_it(tmp_path: Path, name: str, odd: Any) -> None:
+    folder = make(tmp_path / "run", operations=20, seconds=5)
+    verdict = json.loads((folder / "verdict.json").read_bytes())
+    verdict["checkers"][-1]["details"][name] = odd
+    write_json(folder / "verdict.json", verdict)
+    assert Page(render(folder)).ids.issuperset(SECTIONS)
+    assert summary(verdict)
 
 
 def test_a_huge_log_keeps_its_end(tmp_path: Path) -> None:

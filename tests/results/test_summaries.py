@@ -14,13 +14,24 @@ from tests.results.folders import make, write_hostile
 
 RESULT: dict[str, Any] = {"checker": "linearizable", "seconds": 0.5, "operations": 12_345}
 STALE = {"kind": "stale-read", "text": "process 7 read 41", "operations": [3, 9], "checker": "linearizable"}
+AVAILABILITY = {
+    "workloads": [
+        {"name": "register", "operations": 1578, "share": 0.99999, "longest_gap_s": 7.264, "longest_gap_from_s": 3.731}
+    ],
+    "recovery_by_kind": [
+        {"kind": "kill", "lifted": 2, "first_ok_ms": {"p50": 12.4, "max": 1050}, "first_write_ms": None}
+    ],
+}
 OBJECT: dict[str, Any] = {
     "verdict": "invalid",
     "seed": 7,
     "run": "results/runs/x",
     "operations": {"total": 12345, "ok": 12000, "fail": 300, "info": 45},
     "anomalies": [STALE] * 5,
-    "checkers": [{**RESULT, "verdict": "invalid", "anomalies": [STALE] * 5}],
+    "checkers": [
+        {**RESULT, "verdict": "invalid", "anomalies": [STALE] * 5},
+        {**RESULT, "checker": "availability", "verdict": "valid", "details": AVAILABILITY},
+    ],
     "faults": [{"kind": "kill", "asked": 3, "effective": 2, "lifted": 2, "reason": "no-target: nobody led"}],
     "latencies": [{"f": "read", "read": "lease", "count": 900, "p50_ms": 1.25, "p95_ms": 2, "p99_ms": 3, "max_ms": 4}],
 }
@@ -56,7 +67,7 @@ def test_a_run_without_a_verdict_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", [make, write_hostile])
 def test_junit_is_xml(tmp_path: Path, folder: Any) -> None:
     root = ElementTree.parse(write_junit(folder(tmp_path / "run"))).getroot()
-    assert len(root.findall(".//testcase")) == 6
+    assert len(root.findall(".//testcase")) == 7
 
 
 @pytest.mark.parametrize(
@@ -70,6 +81,9 @@ def test_junit_is_xml(tmp_path: Path, folder: Any) -> None:
         "no-target: nobody led",
         "read lease",
         "1.2 ms",
+        "99.9 %  7.264 s, from 3.731 s",
+        "12 ms, 1.05 s",
+        "never",
         "Report: out/report.html",
     ],
 )
