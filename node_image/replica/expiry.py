@@ -13,7 +13,7 @@ proposal can be lost with the leader that made it, so it is made again until the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from math import inf
 from typing import Final
 
@@ -26,11 +26,14 @@ MOST_AT_ONCE: Final = 1000
 
 
 class Timers:
-    """When leases end. Those that ended before their time stay here until then, and are passed over."""
+    """When leases end. A lease that is renewed, or ends before its time, is noticed when its time would have come: so a
+    key has one entry in the heap, however often it is written."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, str, int]] = []
-        """(deadline, key, index of the entry that began it)."""
+        self._ends: dict[str, tuple[float, int]] = {}
+        """Key -> when its newest lease ends, and the index of the entry that began it."""
+        self._heap: list[tuple[float, str]] = []
+        """For every key of `_ends` an entry that is due then, or before."""
 
     @property
     def deadline(self) -> float:
@@ -41,23 +44,35 @@ class Timers:
         """For keys whose lease has begun; some may be over already."""
         for key in keys:
             if key in leases:
-                heappush(self._heap, _entry(key, leases[key], now))
+                self._count(key, leases[key], now)
 
     def restart(self, leases: Mapping[str, Lease], now: float) -> None:
         """Of a state that has taken the place of all that was known."""
-        self._heap = [_entry(key, lease, now) for key, lease in leases.items()]
-        heapify(self._heap)
+        self._ends.clear()
+        self._heap.clear()
+        self.begin(leases, leases, now)
 
     def due(self, leases: Mapping[str, Lease], now: float) -> list[bytes]:
         """Commands that end what has lived long enough."""
         commands: list[bytes] = []
         while self._heap and self._heap[0][0] <= now and len(commands) < MOST_AT_ONCE:
-            _, key, index = heappop(self._heap)
-            if key in leases and leases[key].log_index == index:
+            _, key = heappop(self._heap)
+            end, index = self._ends.pop(key, (inf, 0))
+            if key not in leases or leases[key].log_index != index:
+                continue
+            if end <= now:
                 commands.append(encode(Command(Operation.EXPIRE, "", 0, -1, key, index)))
-                heappush(self._heap, (now + AGAIN_S, key, index))
+                end = now + AGAIN_S
+            self._wait(key, end, index)
         return commands
 
+    def _count(self, key: str, lease: Lease, now: float) -> None:
+        end = now + lease.ttl_ms / 1000
+        earlier, _ = self._ends.get(key, (inf, 0))
+        self._ends[key] = (end, lease.log_index)
+        if end < earlier:
+            heappush(self._heap, (end, key))
 
-def _entry(key: str, lease: Lease, now: float) -> tuple[float, str, int]:
-    return now + lease.ttl_ms / 1000, key, lease.log_index
+    def _wait(self, key: str, end: float, index: int) -> None:
+        self._ends[key] = (end, index)
+        heappush(self._heap, (end, key))
