@@ -7,7 +7,7 @@ which otherwise make another string for every order in which they happened.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -39,6 +39,13 @@ class Needed:
                 del self._count[value]
                 if self._strings is not None and isinstance(value, str):
                     del self._strings[bisect_left(self._strings, value)]
+
+    def needs_again(self, action: Action) -> None:
+        """Undoes `returned`."""
+        for value in needs(action):
+            if self._strings is not None and isinstance(value, str) and value not in self._count:
+                insort(self._strings, value)
+            self._count[value] += 1
 
     def _is_beginning(self, state: Value) -> bool:
         """Whether appends can make a needed string of it: those that begin with it follow it in sorted order."""
