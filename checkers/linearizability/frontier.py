@@ -52,7 +52,7 @@ class Detour(NamedTuple):
     back: int
     """Events."""
     more: int
-    """Unknown actions that may happen meanwhile."""
+    """Unknown actions that may happen, beside those that had."""
     width: int
 
 
@@ -60,9 +60,10 @@ DETOURS: Final = (
     Detour(16, 1, WIDTH),
     Detour(64, 1, WIDTH),
     Detour(64, 2, 2 * WIDTH),
-    Detour(256, 2, 2 * WIDTH),
-    Detour(256, 4, 4 * WIDTH),
-    Detour(1024, 4, 8 * WIDTH),
+    Detour(256, 1, 2 * WIDTH),
+    Detour(256, 2, 4 * WIDTH),
+    Detour(1024, 2, 8 * WIDTH),
+    Detour(4096, 4, 16 * WIDTH),
 )
 
 
@@ -94,15 +95,14 @@ def _explained(sweep: Sweep) -> Linearizable:
 def _with_detours(sweep: Sweep) -> Action | None:
     """To the end; or the action whose return no detour explains."""
     while (blocked := sweep.go(len(sweep))) is not None:
-        at = sweep.at
-        if not sweep.cut or not any(_detour(sweep, detour, at) for detour in DETOURS):
+        at, spent = sweep.at, min(each.spent.bit_count() for each in sweep.frontier)
+        if not sweep.cut or not any(_detour(sweep, detour, at, spent) for detour in DETOURS):
             return blocked
         sweep.width, sweep.most_spent = WIDTH, 0
     return None
 
 
-def _detour(sweep: Sweep, detour: Detour, at: int) -> bool:
+def _detour(sweep: Sweep, detour: Detour, at: int, spent: int) -> bool:
     sweep.back(at - detour.back)
-    sweep.width = detour.width
-    sweep.most_spent = min(each.spent.bit_count() for each in sweep.frontier) + detour.more
+    sweep.width, sweep.most_spent = detour.width, spent + detour.more
     return sweep.go(at + 1) is None
