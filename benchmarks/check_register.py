@@ -1,12 +1,19 @@
-"""How long one register takes to check, loading included.
+"""How long one register takes to check, beside Porcupine.
 
-`python -m benchmarks.check_register [operations ...]` prints one line for each size (100,000 and 1,000,000 where none
-are named): 10 clients, distinct written values, half reads, a quarter writes and a quarter compare-and-sets, a few
-unknown outcomes. Each size runs in a process of its own, whose peak memory is what getrusage says of it.
+    python -m benchmarks.check_register [operations ...] [--clients 10 50 500] [--porcupine FOLDER]
+
+Distinct written values, half reads, a quarter writes and a quarter compare-and-sets, a few unknown outcomes. For each
+number of operations and of clients a line: loading, checking, and checking once more (warm), in a process of its own,
+whose peak memory is what getrusage says of it. Seconds are of the process's own time, so that other work on the machine
+counts little, and of the clock.
+
+Porcupine judges the first and smallest of them (benchmarks/peer.py), since it needs long for more; the ratio is of the
+clock's seconds, warm.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import resource
@@ -18,24 +25,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import peer
 from checkers.checker import Budget, Recording
 from checkers.events import Event, EventType
 from checkers.history import decode, encode
 from checkers.linearizability import Linearizability
 
-CLIENTS: Final = 10
-SIZES: Final = (100_000, 1_000_000)
+SIZES: Final = (30_000, 1_000_000)
+CLIENTS: Final = (10, 50, 500)
 UNKNOWN: Final = 0.002
 """Share of the writes whose outcome stays unknown."""
+PORCUPINE_LIMIT_S: Final = 300.0
 
 
-def history(operations: int, seed: int = 1) -> Iterator[Event]:
+def history(operations: int, seed: int = 1, clients: int = 10) -> Iterator[Event]:
     """A linearizable history: each operation takes effect when it completes, or for unknown ones when invoked."""
     rng = random.Random(seed)
     index, value = 0, 0
     state: Any = None
     waiting: dict[int, tuple[str, Any]] = {}
-    processes = list(range(CLIENTS))
+    processes = list(range(clients))
 
     def event(process: int, kind: EventType, f: str, what: Any, **more: Any) -> Event:
         nonlocal index
@@ -53,7 +62,7 @@ def history(operations: int, seed: int = 1) -> Iterator[Event]:
 
     begun = 0
     while begun < operations or waiting:
-        place = rng.randrange(CLIENTS)
+        place = rng.randrange(clients)
         process = processes[place]
         if process not in waiting:
             if begun == operations:
@@ -67,7 +76,7 @@ def history(operations: int, seed: int = 1) -> Iterator[Event]:
             continue
         f, what = waiting.pop(process)
         if f == "write" and rng.random() < UNKNOWN:
-            processes[place] += CLIENTS
+            processes[place] += clients
             state = what
             yield event(process, EventType.INFO, f, what, error="timeout")
         elif f == "read":
@@ -79,46 +88,82 @@ def history(operations: int, seed: int = 1) -> Iterator[Event]:
             yield event(process, EventType.OK, f, what)
 
 
-def measure(path: Path) -> dict[str, object]:
+def measure(path: Path) -> dict[str, Any]:
     """Loads and checks in this process."""
-    began = time.perf_counter()
-    recorded = decode(path.read_bytes())
-    operations = recorded.operations
-    loaded = time.perf_counter()
-    result = Linearizability().check(Recording(recorded), Budget())
-    done = time.perf_counter()
+    clock, own = time.perf_counter(), time.process_time()
+    recorded = Recording(decode(path.read_bytes()))
+    operations = len(recorded.history.operations)
+    loaded = time.perf_counter() - clock
+    result = Linearizability().check(recorded, Budget())
+    total, total_own = time.perf_counter() - clock, time.process_time() - own
+    again = time.perf_counter()
+    Linearizability().check(recorded, Budget())
     return {
-        "operations": len(operations),
+        "operations": operations,
         "verdict": result.verdict.value,
         "algorithm": result.algorithm,
-        "load_s": round(loaded - began, 3),
-        "check_s": round(done - loaded, 3),
-        "total_s": round(done - began, 3),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "load_s": loaded,
+        "check_s": total - loaded,
+        "total_s": total,
+        "own_s": total_own,
+        "warm_s": time.perf_counter() - again,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
-def in_process(operations: int) -> dict[str, object]:
-    """Generates the history into a temporary file, then measures in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "history.jsonl"
-        with path.open("wb") as file:
-            file.writelines(encode(event) for event in history(operations))
-        command = [sys.executable, "-m", "benchmarks.check_register", "--measure", str(path)]
-        done = subprocess.run(command, check=True, capture_output=True)
-        found: dict[str, object] = json.loads(done.stdout)
-        return found
+def in_process(path: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.check_register", "--measure", str(path)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return found
 
 
-def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["--measure"]:
-        print(json.dumps(measure(Path(arguments[1]))))
+def line(found: dict[str, Any], clients: int) -> str:
+    return (
+        "{operations:>9,} operations, {clients:>3} clients: load {load_s:.2f} s, check {check_s:.3f} s (warm "
+        "{warm_s:.3f} s), total {total_s:.2f} s ({own_s:.2f} s of its own), peak {peak_mb:.0f} MB, {verdict} by "
+        "{algorithm}"
+    ).format(**found, clients=clients)
+
+
+def beside_porcupine(operations: int, warm_s: float, checkout: Path | None, folder: Path) -> str:
+    porcupine = peer.build(checkout, folder)
+    if isinstance(porcupine, str):
+        recorded = peer.RECORDED.get(operations)
+        if recorded is None:
+            return f"Porcupine did not run ({porcupine}), and nothing is recorded of this size."
+        return (
+            f"Porcupine did not run ({porcupine}); recorded on another machine: {recorded} s, "
+            f"{recorded / warm_s:,.0f} times as long."
+        )
+    [said] = porcupine.judge([decode((folder / "first.jsonl").read_bytes())], PORCUPINE_LIMIT_S)
+    more = "more than " if said.answer == "unknown" else ""
+    return f"Porcupine: {said.answer}, {said.seconds:.2f} s, {more}{said.seconds / warm_s:,.0f} times as long."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("operations", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    peer.add_option(parser)
+    options = parser.parse_args()
+    if options.measure is not None:
+        print(json.dumps(measure(options.measure)))
         return
-    for size in map(int, arguments) if arguments else SIZES:
-        found = in_process(size)
-        print("{operations:>9,} operations: load {load_s} s, check {check_s} s".format(**found), end=", ")
-        print("total {total_s} s, peak {peak_mb} MB, {verdict} by {algorithm}".format(**found))
+    first: tuple[int, float] | None = None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for size in options.operations:
+            for clients in options.clients:
+                path = folder / ("history.jsonl" if first else "first.jsonl")
+                with path.open("wb") as file:
+                    file.writelines(encode(event) for event in history(size, clients=clients))
+                found = in_process(path)
+                print(line(found, clients), flush=True)
+                first = first or (size, found["warm_s"])
+        if first is not None:
+            print(beside_porcupine(*first, options.porcupine, folder))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -49,7 +49,7 @@ class Porcupine:
         paths = [self.folder / f"{number}.txt" for number in range(len(histories))]
         for path, history in zip(paths, histories, strict=True):
             path.write_text("".join(f"{line}\n" for line in lines(history)))
-        command = [self.program, f"{limit_s}s", *paths]
+        command = [str(self.program), f"{limit_s}s", *map(str, paths)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         return [Said(answer, float(seconds)) for answer, seconds in map(str.split, done.stdout.splitlines())]
 

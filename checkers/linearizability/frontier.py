@@ -26,7 +26,7 @@ nearly none matters. So a sweep (sweep.py) goes from event to event without any 
 goes back a few events, allows one more to happen and takes up where it was blocked; if that does not help it goes back
 further and allows more (DETOURS). A way through that is found like this is a way through.
 
-If none is found so, a sweep in which unknown actions may happen as often as one likes is tried: it has few
+(A short history is searched with everything allowed at once.) If none is found so, a sweep in which unknown actions may happen as often as one likes is tried: it has few
 configurations, and if it is blocked there is no way through at all. What neither settles is searched with frontiers of
 growing width, up to one that leaves nothing out (WIDTHS). Of a frontier that is too wide the cheapest configuration of
 each state and set of compare-and-sets done is kept, then the second of each, and so on: keeping the cheapest of all
@@ -45,6 +45,8 @@ from checkers.linearizability.outcome import Contradiction, Linearizable, Outcom
 from checkers.linearizability.sweep import NO_LIMIT, Sweep, unfold
 
 WIDTH: Final = 24
+SHORT: Final = 200
+"""Actions up to which a sweep with everything allowed is tried at once."""
 WIDTHS: Final = (96, 512, NO_LIMIT)
 
 
@@ -70,6 +72,8 @@ DETOURS: Final = (
 def search(actions: Sequence[Action], initial: Value, budget: Budget) -> Outcome:
     """Raises OutOfTime when the budget is used up. A contradiction is a beginning that nothing explains."""
     relevant = without_unseen(actions)
+    if len(relevant) <= SHORT:
+        return _ever_wider(relevant, initial, budget, (WIDTH, *WIDTHS))
     lean = Sweep(relevant, initial, budget, width=WIDTH, most_spent=0)
     blocked = _with_detours(lean)
     if blocked is None:
@@ -79,12 +83,16 @@ def search(actions: Sequence[Action], initial: Value, budget: Budget) -> Outcome
     many = Sweep(relevant, initial, budget, many=True)
     if (blocked := many.go(len(many))) is not None and not many.cut:
         return Contradiction(beginning(relevant, blocked.returned))
-    for width in WIDTHS:
-        sweep = Sweep(relevant, initial, budget, width=width)
+    return _ever_wider(relevant, initial, budget, WIDTHS)
+
+
+def _ever_wider(actions: Sequence[Action], initial: Value, budget: Budget, widths: Sequence[int]) -> Outcome:
+    for width in widths:
+        sweep = Sweep(actions, initial, budget, width=width)
         if (blocked := sweep.go(len(sweep))) is None:
             return _explained(sweep)
         if not sweep.cut:
-            return Contradiction(beginning(relevant, blocked.returned))
+            return Contradiction(beginning(actions, blocked.returned))
     raise AssertionError("the last width cuts nothing")
 
 
