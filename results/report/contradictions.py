@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from checkers.history import Operation
+from results.report.circle import Ring, ring
 from results.report.drawing import Drawing, Scene, draw, faults_within, leaders_within, window
 from results.report.faults import Fault
 from results.report.leadership import Span
@@ -35,6 +36,8 @@ class Contradiction:
     unknown_operations: int
     """Operations that the verdict names and the history does not hold."""
     drawing: Drawing | None = None
+    circle: Ring | None = None
+    """Transactions each of which must come before the next."""
     faults: Sequence[Fault] = ()
     leaders: Sequence[Span] = ()
 
@@ -101,7 +104,7 @@ def _tell(number: int, anomaly: Mapping[str, Any], context: Context) -> Contradi
     faults, leaders = _meanwhile(operations, moments, context.scene)
     return Contradiction(
         number=number,
-        kind=plain(anomaly.get("kind") or "anomaly", 60).replace("-", " ").capitalize(),
+        kind=_title(plain(anomaly.get("kind") or "anomaly", 60)),
         text=plain(anomaly.get("text") or "", 4000),
         key=None if anomaly.get("key") is None else plain(anomaly["key"], 80),
         checker=plain(anomaly.get("checker") or "", 80),
@@ -109,9 +112,15 @@ def _tell(number: int, anomaly: Mapping[str, Any], context: Context) -> Contradi
         operations=operations,
         unknown_operations=sum(index not in context.by_index for index in indexes),
         drawing=_drawing(operations, moments, context) if number <= MOST_DRAWN else None,
+        circle=ring(details) if number <= MOST_DRAWN else None,
         faults=faults,
         leaders=leaders[:MOST_LEADERS],
     )
+
+
+def _title(kind: str) -> str:
+    """'Stale read'; names that are written with a capital stay as they are: 'G-single-realtime'."""
+    return kind if kind[:1].isupper() else kind.replace("-", " ").capitalize()
 
 
 def _moments(details: Mapping[str, Any], scene: Scene) -> list[int]:

@@ -11,9 +11,11 @@ import msgspec
 from checkers.events import EventType
 from checkers.history import Operation
 from checkers.verdict import Verdict
-from results.report.values import listing, mapping, mappings, plain, show
+from results.report.values import listing, mapping, mappings, plain, shorten, show
 
 PROMISES: Final = (
+    ("list-append", "Some order of the transactions explains every read (strict serializable, or the model named)."),
+    ("rw-register", "Some order of the transactions explains every read (strict serializable, or the model named)."),
     ("read-consistency", "The reads of each mode reach the level of consistency that the mode promises."),
     (
         "linearizable-by-index",
@@ -121,7 +123,18 @@ def value_text(operation: Operation, most: int = 60) -> str:
         return f"{expected}→{new}{_seen(operation, most)}"
     if operation.f == "read":
         return f"→ {show(operation.value, most)}" if operation.outcome is EventType.OK else ""
-    return show(_last_value(operation), most)
+    value = _last_value(operation)
+    return _steps(value, most) if operation.f == "txn" and _is_transaction(value) else show(value, most)
+
+
+def _is_transaction(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(step, list) and len(step) == 3 for step in value)
+
+
+def _steps(value: Any, most: int) -> str:
+    """'append x 3, r y [1,2]'"""
+    told = (" ".join([plain(f, 20), plain(key, 20), *([] if what is None else [show(what)])]) for f, key, what in value)
+    return shorten(", ".join(told), most)
 
 
 def _seen(operation: Operation, most: int) -> str:
