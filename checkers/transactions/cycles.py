@@ -76,13 +76,12 @@ class Circles:
     unsure: set[str] = field(default_factory=set)
 
 
-def find(edges: Edges, table: Table, happened: Bools, budget: Budget, realtime: bool = True) -> Circles:
-    """`edges`: the dependencies between the transactions that happened. `realtime`: whether the event indexes of
-    invocations mean anything."""
+def find(edges: Edges, table: Table, happened: Bools, budget: Budget) -> Circles:
+    """`edges`: the dependencies between the transactions that happened."""
     txns, members = table.size, np.flatnonzero(happened)
     sources, targets, relations = edges.done()
     whole = Edges(edges.nodes)
-    (add_realtime_order if realtime else add_process_order)(whole, table, members)
+    add_realtime_order(whole, table, members)
     more_sources, more_targets, _ = whole.done()
     budget.spend()
     labels = components(whole.nodes, np.concatenate([sources, more_sources]), np.concatenate([targets, more_targets]))
@@ -90,7 +89,7 @@ def find(edges: Edges, table: Table, happened: Bools, budget: Budget, realtime: 
     if not len(members):
         return Circles()
     budget.spend()
-    return _search(_within(edges.nodes, (sources, targets, relations), labels, table, members, realtime), budget)
+    return _search(_within(edges.nodes, (sources, targets, relations), labels, table, members), budget)
 
 
 def _within(
@@ -99,7 +98,6 @@ def _within(
     labels: Integers,
     table: Table,
     members: Integers,
-    realtime: bool,
 ) -> Graph:
     """The graph of those that are in circles, with process and real-time order among them."""
     sources, targets, relations = edges
@@ -109,8 +107,7 @@ def _within(
         chosen = kept & (relations == relation)
         found.add(sources[chosen], targets[chosen], relation)
     add_process_order(found, table, members)
-    if realtime:
-        add_realtime_order(found, table, members)
+    add_realtime_order(found, table, members)
     return Graph.of(found, table.size)
 
 
