@@ -21,12 +21,12 @@ from harness.workload import WorkloadOptions
 from workloads.lock import Turns
 from workloads.objects import ENOUGH, Objects
 
-TTL_S: Final = 0.4
+TTL_S: Final = 1.0
 
 
 def operations(options: WorkloadOptions, processes: int) -> Source:
     """A lease of unknown state runs out, so its key need not be given up."""
-    return Turns(after_unknown=None, kept=0.6)
+    return Turns(after_unknown=None, kept=0.4)
 
 
 async def call(session: Leases, invocation: Invocation, min_index: int) -> Answer:
@@ -47,5 +47,5 @@ WORKLOAD: Final = Objects(
     call=call,
     operations=operations,
     promises=promises,
-    minimum={"acquire": ENOUGH, "release": ENOUGH},
+    minimum={"acquire": ENOUGH, "release": 3},
 )
