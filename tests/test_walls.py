@@ -27,6 +27,7 @@ HARNESS_BEHIND_THE_WALL = (
     "harness/workload.py",
     "harness/mixture.py",
     "harness/system.py",
+    "harness/capabilities.py",
     "harness/systems",
     "harness/monitor.py",
     "harness/world/__init__.py",
