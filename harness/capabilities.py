@@ -104,8 +104,9 @@ class Number(msgspec.Struct, frozen=True, gc=False):
 class Retries(Protocol):
     """Commands carry a number; of those with one number, through whatever sessions, one takes effect."""
 
-    async def next_number(self) -> Number:
-        """For one command. Nothing is sent for it but what a connection needs. Raises Definite."""
+    async def next_number(self, session: str | None = None) -> Number:
+        """For one command: this session's next, or the first of a session of its own, which no later command makes
+        stale. Nothing is sent for it but what a connection needs. Raises Definite."""
 
     def numbered(self, number: Number) -> Any:
         """This session once more, whose one command carries this number. It has the methods that the session has."""

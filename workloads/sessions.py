@@ -15,12 +15,12 @@ from typing import Any, Final
 import msgspec
 
 from checkers.checker import Checker
-from checkers.events import Event
+from checkers.events import Event, EventType
 from checkers.invariants import ExactlyOnce, SetFull
 from harness.capabilities import Number, Retries, Transactions
 from harness.client import ClientFactory, Invocation
 from harness.cluster import Node
-from harness.generator import PENDING, Context, Generator, Source, Step, fill
+from harness.generator import PENDING, Context, Dice, Generator, Source, Step, fill
 from harness.system import Answer, Indefinite, Refused, System
 from harness.workload import WorkloadOptions
 from workloads.client import client_factory
@@ -28,9 +28,13 @@ from workloads.objects import ENOUGH, Objects, half_read, read_by_all
 from workloads.promises import StrongReads
 
 AGAIN: Final = 0.6
-"""Share of the sends that send a request again."""
-REMEMBERED: Final = 5
+"""Share of the sends that send a request again: half of them one of unknown outcome, if there is one."""
+REMEMBERED: Final = 12
 """The requests that may be sent again: the newest of a key."""
+MOST_UNSURE: Final = 6
+IN_A_ROW: Final = 3
+"""One request in so many belongs to a process's own session, whose next command makes it stale. The others have
+sessions of their own, and may be sent again at any later time."""
 STALE: Final = "stale-sequence"
 """The session has gone on to a later request, and this send changed nothing: that much is certain."""
 
@@ -39,18 +43,27 @@ class Sends(msgspec.Struct, frozen=True):
     """The requests on one key: 0, 1, 2, ..., each new or sent again."""
 
     number: int = 0
+    unsure: tuple[int, ...] = ()
+    """Those whose outcome nobody knows, the newest last."""
 
     def next(self, context: Context) -> Step:
         if not context.free:
             return PENDING
-        remembered = min(self.number, REMEMBERED)
-        if remembered and context.dice.random() < AGAIN:
-            again = self.number - 1 - context.dice.below(remembered)
-            return fill(Invocation(f="add", value=again), context), self
-        return fill(Invocation(f="add", value=self.number), context), Sends(self.number + 1)
+        if self.number and context.dice.random() < AGAIN:
+            return fill(Invocation(f="add", value=self._again(context.dice)), context), self
+        return fill(Invocation(f="add", value=self.number), context), Sends(self.number + 1, self.unsure)
+
+    def _again(self, dice: Dice) -> int:
+        if self.unsure and dice.random() < 0.5:
+            return self.unsure[dice.below(len(self.unsure))]
+        return self.number - 1 - dice.below(min(self.number, REMEMBERED))
 
     def update(self, context: Context, event: Event) -> Generator:
-        return self
+        if event.f != "add" or event.type not in (EventType.OK, EventType.INFO):
+            return self
+        others = tuple(request for request in self.unsure if request != event.value)
+        now = (*others, event.value) if event.type is EventType.INFO else others
+        return Sends(self.number, now[-MOST_UNSURE:])
 
 
 def operations(options: WorkloadOptions, processes: int) -> Source:
@@ -70,11 +83,11 @@ class Calls:
         return await self._send(session, (invocation.key, invocation.value))
 
     async def _send(self, session: Any, request: tuple[str | None, int]) -> Answer:
-        if request not in self._numbers:
-            number = await session.next_number()
-            self._numbers.setdefault(request, number)
-        number = self._numbers[request]
         key, element = request
+        if request not in self._numbers:
+            own = None if element % IN_A_ROW == 0 else f"{session.session}-{key}-{element}"
+            self._numbers.setdefault(request, await session.next_number(own))
+        number = self._numbers[request]
         try:
             answer = await session.numbered(number).transact([["append", key, element]])
         except Indefinite as error:

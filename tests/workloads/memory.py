@@ -159,9 +159,9 @@ class MemorySession(RaftOperations):
         self._connection: Connection | None = None
         self._sequence = 0
 
-    async def next_number(self) -> Number:
+    async def next_number(self, session: str | None = None) -> Number:
         await self._connected()
-        return self._next()
+        return self._next() if session is None else Number(session, 1)
 
     def numbered(self, number: Number) -> Numbered:
         return Numbered(self, number)  # type: ignore[arg-type]

@@ -38,12 +38,14 @@ class RaftKeyValue(RaftOperations):
         self._opened: int | None = None
         """The log index that the session's first hello told: with it, nodes can tell a new session from one that they
         have forgotten."""
+        self._newest = 0
+        """The highest log index that was heard of."""
 
     async def status(self) -> dict[str, Any]:
         """The node's answer, as it stands."""
         return await self._call({"op": "status"})
 
-    async def next_number(self) -> Number:
+    async def next_number(self, session: str | None = None) -> Number:
         """Raises Definite."""
         try:
             async with self._world.timeout(self._timeout_s):
@@ -53,7 +55,7 @@ class RaftKeyValue(RaftOperations):
         except TimeoutError:
             self.close()
             raise Definite(NO_HELLO) from None
-        return self._next_in_session()
+        return self._next_in_session() if session is None else Number(session, 1, self._newest)
 
     def numbered(self, number: Number) -> Numbered:
         return Numbered(self, number)
@@ -88,6 +90,9 @@ class RaftKeyValue(RaftOperations):
             raise (Indefinite(str(error)) if sent else Definite(REFUSED)) from None
         if answer.get("ok") is not True:
             raise refusal(answer)
+        index = answer.get("index")
+        if isinstance(index, int) and index > self._newest:
+            self._newest = index
         return answer
 
     async def _connected(self) -> Link:
@@ -97,6 +102,7 @@ class RaftKeyValue(RaftOperations):
                 self._link = await dial(self._world, self._node.host, self._node.port, timeout_s=self._timeout_s)
             if self._opened is None:
                 self._opened = self._link.applied
+                self._newest = max(self._newest, self._opened)
             return self._link
 
     def _next_in_session(self) -> Number:

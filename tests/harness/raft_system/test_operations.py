@@ -88,6 +88,20 @@ def test_a_numbered_command_is_sent_again_as_it_was() -> None:
     assert [(request["element"], request["seq"]) for request in fake.requests] == [(1, 1), (1, 1), (2, 2)]
 
 
+def test_a_command_in_a_session_of_its_own() -> None:
+    """It was opened at the newest log index that was heard of: an old one might have been forgotten."""
+    world = VirtualWorld()
+    fake = FakeNode(world, [{"ok": True, "index": 12}, {"ok": True, "index": 13}])
+
+    async def alone(session: RaftKeyValue) -> Answer:
+        assert await session.next_number("x") == Number("x", 1, 9)
+        await session.enqueue("k", 1)
+        return await session.numbered(await session.next_number("y")).enqueue("k", 2)
+
+    ask(world, alone)
+    assert [(r["session"], r["seq"], r["opened"]) for r in fake.requests] == [("c-1", 1, 9), ("y", 1, 12)]
+
+
 @pytest.mark.parametrize(("greeting", "word"), [(SILENCE, "no-hello"), ({"hello": "else"}, "connection-refused")])
 def test_without_a_node_there_is_no_number(greeting: Any, word: str) -> None:
     world = VirtualWorld()
