@@ -18,9 +18,11 @@ __all__ = ["LONG", "PENDING", "READS", "History", "HistoryError", "Operation", "
 
 
 class HistoryError(ValueError):
-    """The bytes are not a history. `line` counts from 1."""
+    """The bytes are not a history. `line` counts from 1. `why` may quote them, but is always one line that can be
+    printed."""
 
     def __init__(self, line: int, why: str) -> None:
+        why = why if why.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in why)
         super().__init__(f"line {line}: {why}")
         self.line = line
         self.why = why

@@ -259,7 +259,7 @@ class _Reader:
             return _CHARACTERS[name]
         if len(name) == 1:
             return name
-        raise HistoryError(self._line, f"'\\{name}' is no EDN")
+        raise HistoryError(self._line, f"a character \\{_short(name)} that EDN does not have")
 
     def _whole(self, text: str) -> str:
         """Escapes come from UTF-16, where two of them may be one character; half of one is none."""

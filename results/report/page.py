@@ -95,6 +95,7 @@ def _context(material: Material) -> dict[str, Any]:
         "name": material.name,
         "lone": material.lone,
         "timed": material.timed,
+        "line_of": material.line_of,
         "run": material.run,
         "verdict": verdict,
         "word": word,

@@ -47,6 +47,8 @@ class Material:
     """A history by itself: there is no run that could have left more behind."""
     timed: bool = True
     """Whether the times were recorded (History.timed)."""
+    line_of: Callable[[int], int] = lambda index: index + 1
+    """By event index, the line of the file on which it stands."""
 
     @property
     def end_ns(self) -> int:
@@ -90,6 +92,7 @@ def lone(verdict: Mapping[str, Any], history: History) -> Material:
         missing=missing,
         lone=True,
         timed=history.timed,
+        line_of=history.line_of,
     )
 
 

@@ -68,6 +68,8 @@ def _broken(results: Sequence[Mapping[str, Any]]) -> str:
     broken = [plain(result.get("checker")) for result in results if result.get("verdict") == Verdict.INVALID]
     if not broken:
         return "A promise was broken."
+    if len(results) == 1:
+        return f"The promise was broken: {broken[0]}."
     were = "was" if len(broken) == 1 else "were"
     return f"{len(broken)} of {len(results)} promises {were} broken: {', '.join(broken)}."
 
@@ -76,7 +78,8 @@ def _held(verdict: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> s
     total = mapping(verdict.get("operations")).get("total", 0)
     effective = sum(row.get("effective") or 0 for row in mappings(verdict.get("faults")))
     faults = f" and {effective:,} faults" if effective else ""
-    return f"All {len(results)} promises held, over {plain(f'{total:,}')} operations{faults}."
+    held = "The promise" if len(results) == 1 else f"All {len(results)} promises"
+    return f"{held} held, over {plain(f'{total:,}')} operations{faults}."
 
 
 def repeat_command(run: Mapping[str, Any]) -> str | None:
