@@ -86,21 +86,21 @@ def nothing(initial: Any) -> None:
 _ROWS: Final = (
     Model(
         name="register",
-        about="one value a key: read, write",
+        about="one value a key",
         functions=("read", "write"),
         checker=lambda initial: Linearizability(initial=initial),
         nil_reads_say_nothing=True,
     ),
     Model(
         name="cas-register",
-        about="one value a key: read, write, cas",
+        about="one value a key, with compare-and-set",
         functions=("read", "write", "cas"),
         checker=lambda initial: Linearizability(initial=initial),
         nil_reads_say_nothing=True,
     ),
     Model(
         name="kv",
-        about="one string a key: get, put, append",
+        about="one string a key",
         functions=("get", "put", "append"),
         checker=lambda initial: Linearizability(initial=initial),
         initial="",

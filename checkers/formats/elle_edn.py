@@ -8,6 +8,7 @@ beginning. Where no event has a process, nothing is known but what the values sa
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -25,13 +26,14 @@ TRANSACTION: Final = "txn"
 def read_elle_edn(data: bytes) -> History:
     """Raises HistoryError."""
     lines = [_transaction(line_of(line, element, ("type",))) for line, element in maps_of(data)]
-    without = [line for line in lines if line.process is None]
-    if without and len(without) < len(lines):
+    clients = [line for line in lines if line.process != NEMESIS]
+    without = [line for line in clients if line.process is None]
+    if without and len(without) < len(clients):
         raise HistoryError(without[0].line, "an event without :process, which others have")
-    if not any(line.type == "invoke" for line in lines):
+    if not any(line.type == "invoke" for line in clients):
         lines = [*_invoked(in_order(lines))]
     elif without:
-        raise HistoryError(lines[0].line, "an event without :process, by which invocations find their completions")
+        raise HistoryError(without[0].line, "an event without :process, by which invocations find their completions")
     return Builder().history(lines)
 
 
@@ -58,16 +60,16 @@ def _invoked(completions: Sequence[Line]) -> Iterator[Line]:
         line if line.process is not None else msgspec.structs.replace(line, process=at)
         for at, line in enumerate(completions)
     ]
-    following: dict[Any, list[Line]] = {}
-    for line in reversed(named):
+    following: dict[Any, deque[Line]] = {}
+    for line in named:
         if line.process != NEMESIS:
-            following.setdefault(_hashable(line), []).append(line)
+            following.setdefault(_hashable(line), deque()).append(line)
     for own in following.values():
-        yield _invocation(own.pop())
+        yield _invocation(own.popleft())
     for line in named:
         yield msgspec.structs.replace(line, index=None)
         if line.process != NEMESIS and (own := following[line.process]):
-            yield _invocation(own.pop(), line.time)
+            yield _invocation(own.popleft(), line.time)
 
 
 def _hashable(line: Line) -> Any:
