@@ -32,6 +32,8 @@ from checkers.formats import AUTO, UnknownFormat, read
 from checkers.history import History, HistoryError
 from checkers.judge import judge_one
 from checkers.linearizability import Linearizability
+from checkers.models import MODELS as OBJECTS
+from checkers.objects import ObjectLinearizability
 from checkers.transactions import ListAppend, RwRegister
 from checkers.verdict import Result
 
@@ -83,6 +85,22 @@ def nothing(initial: Any) -> None:
         raise ValueError("null: every key of transactions begins empty")
 
 
+def an_object(name: str, about: str) -> Model:
+    """The row of an object that has a sequential specification in checkers/models."""
+    specification = OBJECTS[name]
+
+    def accept(initial: Any) -> None:
+        specification.given(initial)
+
+    return Model(
+        name=name,
+        about=about,
+        functions=specification.functions,
+        checker=lambda initial: ObjectLinearizability(name, initial),
+        accept=accept,
+    )
+
+
 _ROWS: Final = (
     Model(
         name="register",
@@ -120,6 +138,16 @@ _ROWS: Final = (
         checker=lambda initial: RwRegister(),
         accept=nothing,
     ),
+    an_object("multi-register", "one value a key, several keys at once: txn of reads and writes"),
+    an_object("mutex", "a lock: acquire, release by anyone"),
+    an_object("owner-mutex", "a lock: acquire, release by the process that acquired it"),
+    an_object("reentrant-mutex", "a lock that its holder can acquire again"),
+    an_object("fenced-mutex", "a lock whose tokens grow with every acquire"),
+    an_object("fifo-queue", "first in, first out: enqueue, dequeue, drain"),
+    an_object("unordered-queue", "a queue in no order: enqueue, dequeue, drain"),
+    an_object("stack", "last in, first out: push, pop"),
+    an_object("set", "elements: add, remove, contains, read"),
+    an_object("counter", "a sum: add, read"),
 )
 MODELS: Final[Mapping[str, Model]] = {row.name: row for row in _ROWS}
 
