@@ -49,12 +49,13 @@ from checkers.transactions.graph import (
 from checkers.transactions.models import FORMS, PROCESS, REALTIME, implied
 from checkers.transactions.table import Bools, Integers, Table
 
+KINDS: Final = ("G0", "G1c", "G-single", "G-nonadjacent", "G2-item")
 ORDERS: Final = {"": 0, PROCESS: PROCESS_ORDER, REALTIME: REALTIME_ORDER}
 RWS: Final = {"": RW, PROCESS: RW | RW_BY_PROCESS, REALTIME: RW | RW_BY_PROCESS | RW_BY_REALTIME}
 LONG: Final = 3_000
 """Edges from which on compiling pays."""
 PATIENCE: Final = 20_000_000
-"""Edges that one search looks at."""
+"""Edges that one search looks at, and all searches for a G-single together."""
 MOST_PARTS: Final = 2_000
 """Components in which a G-single is looked for."""
 
@@ -115,11 +116,13 @@ def _search(graph: Graph, budget: Budget) -> Circles:
     found, search = Circles(), _Search(graph)
     examples: list[tuple[str, int]] = []
     for form in FORMS:
-        order = ORDERS[form]
-        if form and not (graph.relations & order).any():
+        if form and not (graph.relations & ORDERS[form]).any():
             continue
-        for kind in ("G0", "G1c", "G-single", "G-nonadjacent", "G2-item"):
-            budget.spend()
+        for kind in KINDS:
+            if budget.seconds_left() <= 0:
+                # What was found stands; of what was not looked for nothing is known.
+                found.unsure.add(f"{kind}{form}")
+                continue
             circles, places, sure = search.kind(kind, form, examples)
             # After a search that was given up, a worse circle than the one looked for may turn up.
             name = classify(circles[0]) if circles else f"{kind}{form}"
@@ -186,28 +189,35 @@ class _Search:
         starts = starts[level[graph.targets[starts]] <= level[graph.sources[starts]]]
         parts = plain[graph.sources[starts]]
         labels = np.repeat(plain, 2)
-        circles, sure = [], True
-        chosen = np.unique(parts)
+        circles: list[Circle] = []
+        chosen, patience, sure = np.unique(parts), PATIENCE, True
         for part in chosen[:MOST_PARTS].tolist():
-            circle, exhausted = self._shortest(starts[parts == part], path, labels, level, False)
+            circle, patience = self._shortest(starts[parts == part], path, labels, level, False, patience)
             circles += [circle] if circle else []
-            sure &= circle is not None or not exhausted
+            sure &= circle is not None or patience > 0
         circles.sort(key=lambda circle: len(circle.txns))
         return circles[:MOST_TOLD], [circle.txns[0] for circle in circles], sure and len(chosen) <= MOST_PARTS
 
     def _shortest(
-        self, starts: Integers, mask: int, labels: Integers, level: Integers, alternate: bool
-    ) -> tuple[Circle | None, bool]:
-        """The shortest circle through any of the start edges, and whether the patience ran out."""
-        chosen, closing, relation, left = self._nearest(starts, mask, labels, level, alternate)
+        self,
+        starts: Integers,
+        mask: int,
+        labels: Integers,
+        level: Integers,
+        alternate: bool,
+        patience: int = PATIENCE,
+    ) -> tuple[Circle | None, int]:
+        """The shortest circle through any of the start edges, and what is left of the patience."""
+        chosen, closing, relation, left = self._nearest(starts, mask, labels, level, alternate, patience)
         if chosen < 0:
-            return None, left <= 0
+            return None, left
         # The marks are those of the last search; the chosen start's are wanted.
-        _, closing, relation, _ = self._nearest(starts[chosen : chosen + 1], mask, labels, level, alternate)
-        return self._circle(int(self._graph.sources[starts[chosen]]), closing, relation), left <= 0
+        again = starts[chosen : chosen + 1]
+        _, closing, relation, _ = self._nearest(again, mask, labels, level, alternate, PATIENCE)
+        return self._circle(int(self._graph.sources[again[0]]), closing, relation), left
 
     def _nearest(
-        self, starts: Integers, mask: int, labels: Integers, level: Integers, alternate: bool
+        self, starts: Integers, mask: int, labels: Integers, level: Integers, alternate: bool, patience: int
     ) -> tuple[int, int, int, int]:
         graph = self._graph
         nearest = loops.nearest
@@ -227,7 +237,7 @@ class _Search:
             mask,
             ANY_RW,
             alternate,
-            PATIENCE,
+            patience,
             self._stamp,
             self._seen,
             self._parent,

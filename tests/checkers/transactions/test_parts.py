@@ -226,6 +226,18 @@ def test_a_search_that_was_given_up_is_never_valid(monkeypatch: pytest.MonkeyPat
     assert check_lists(single, "consistent-view").details["anomalies"] == {"G-single": 1}
 
 
+def test_what_was_found_when_time_ran_out_stands() -> None:
+    clock = iter([9.0, 9.0, 9.0, 9.0, 9.0, 9.0, *[0.0] * 99])
+    skew = Recording(history(parse("0 0-9 ax1 ry1; 1 0-9 ay1 rx1")))
+    result = ListAppend().check(skew, Budget(seconds_left=lambda: next(clock)))
+    assert result.verdict is Verdict.INVALID
+    assert result.details["anomalies"] == {"G1c": 1}
+    clock = iter([9.0, 9.0, 9.0, 9.0, *[0.0] * 99])
+    result = ListAppend().check(skew, Budget(seconds_left=lambda: next(clock)))
+    assert result.verdict is Verdict.UNKNOWN
+    assert "G1c" in (result.reason or "")
+
+
 def test_orders_of_versions_are_named_and_can_be_chosen() -> None:
     stale = parse("0 0-1 wx1; 1 2-3 wx2; 2 4-5 rx1")
     result = check_registers(stale)
