@@ -21,12 +21,13 @@ from typing import Any, Final
 import msgspec
 
 from checkers.checker import Budget, Checker, Recording, serial_map
+from checkers.events import NEMESIS, EventType
 from checkers.faults import FaultCoverage, coverage
 from checkers.history import History
 from checkers.invariants import Availability, UnhandledExceptions
 from checkers.judge import judge
 from checkers.logs import NodeLogs
-from checkers.stats import COMPLETIONS, latencies
+from checkers.stats import latencies
 from checkers.traces import ElectionSafety, StateMachineSafety
 from checkers.verdict import Result, Verdict, merge
 from harness import plugins
@@ -155,20 +156,25 @@ def budgets(time_limit_s: float, operations: int, jobs: int | None = None) -> It
 
 
 def verdict_object(results: Sequence[Result], history: History, asked_faults: Sequence[str]) -> dict[str, Any]:
-    outcomes = Counter(operation.outcome for operation in history.operations)
     anomalies = [
         msgspec.to_builtins(anomaly) | {"checker": result.checker} for result in results for anomaly in result.anomalies
     ]
     return {
         "verdict": merge(result.verdict for result in results).value,
-        "operations": {"total": len(history.operations)}
-        | {outcome.value: outcomes[outcome] for outcome in COMPLETIONS},
+        "operations": _counts(history),
         "anomalies": anomalies,
         "checkers": [msgspec.to_builtins(result) for result in results],
         "faults": coverage(history.nemesis, asked_faults),
         "latencies": latencies(history.operations),
         "history_cut": history.cut,
     }
+
+
+def _counts(history: History) -> dict[str, int]:
+    """Operations by outcome; what never ended is unknown."""
+    types = Counter(event.type for event in history.events if event.process != NEMESIS)
+    ok, fail, total = types[EventType.OK], types[EventType.FAIL], types[EventType.INVOKE]
+    return {"total": total, "ok": ok, "fail": fail, "info": total - ok - fail}
 
 
 def _add_trouble(verdict: dict[str, Any], trouble: str) -> None:

@@ -14,15 +14,15 @@ from checkers.formats.text import decoded
 from checkers.history import HistoryError
 
 _LOG: Final = re.compile(r"^INFO\s+jepsen\.util\s+-\s", re.MULTILINE)
-_JSON: Final = re.compile(r'\s*\{\s*"')
+_JSON: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"')
 _EDN: Final = re.compile(r"(?:[\s,]|;[^\n]*+)*+[\[({#]")
 
 
 def detected(data: bytes) -> str:
     """The name of the format. Raises HistoryError, saying why, where that cannot be told."""
-    text = decoded(data)
-    if _JSON.match(text):
+    if _JSON.match(data):
         return "raftstorm"
+    text = decoded(data)
     if _EDN.match(text):
         return _edn(text)
     if _LOG.search(text):
