@@ -75,7 +75,7 @@ class Operations(Sequence[Operation]):
     @classmethod
     def paired(cls, events: Sequence[Event]) -> Operations:
         """Raises Unpaired."""
-        types, index = _codes(map(_TYPE, events), len(events)), np.fromiter(map(_INDEX, events), np.int64, len(events))
+        types, index = _codes(map(_TYPE, events), len(events)), _indexes(events)
         invoke, completion = _pairs(events, types)
         fs, keys = Names(), Names()
         f, key = fs.numbers(map(_F, events)), keys.numbers(map(_KEY, events))
@@ -208,6 +208,13 @@ class _Made:
 
 
 _Source = _Events | _Made
+
+
+def _indexes(events: Sequence[Event]) -> Column:
+    """They ascend; so where the last one is right, all are."""
+    if events and events[-1].index == len(events) - 1:
+        return np.arange(len(events))
+    return np.fromiter(map(_INDEX, events), np.int64, len(events))
 
 
 def _codes(types: Iterable[EventType], length: int) -> Column:

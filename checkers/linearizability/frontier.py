@@ -26,11 +26,11 @@ nearly none matters. So a sweep (sweep.py) goes from event to event without any 
 goes back a few events, allows one more to happen and takes up where it was blocked; if that does not help it goes back
 further and allows more (DETOURS). A way through that is found like this is a way through.
 
-(A short history is searched with everything allowed at once.) If none is found so, a sweep in which unknown actions may happen as often as one likes is tried: it has few
+If none is found so, a sweep in which unknown actions may happen as often as one likes is tried: it has few
 configurations, and if it is blocked there is no way through at all. What neither settles is searched with frontiers of
-growing width, up to one that leaves nothing out (WIDTHS). Of a frontier that is too wide the cheapest configuration of
-each state and set of compare-and-sets done is kept, then the second of each, and so on: keeping the cheapest of all
-fails far more often, because they are all alike.
+growing width, up to one that leaves nothing out (WIDTHS); short histories are searched in that way at once. Of a
+frontier that is too wide the cheapest configuration of each state and set of compare-and-sets done is kept, then the
+second of each, and so on: keeping the cheapest of all fails far more often, because they are all alike.
 """
 
 from __future__ import annotations
@@ -74,6 +74,11 @@ def search(actions: Sequence[Action], initial: Value, budget: Budget) -> Outcome
     relevant = without_unseen(actions)
     if len(relevant) <= SHORT:
         return _ever_wider(relevant, initial, budget, (WIDTH, *WIDTHS))
+    return search_long(relevant, initial, budget)
+
+
+def search_long(relevant: Sequence[Action], initial: Value, budget: Budget) -> Outcome:
+    """What `search` does with a long history; `relevant` holds no unknown action whose value nobody ever needs."""
     lean = Sweep(relevant, initial, budget, width=WIDTH, most_spent=0)
     blocked = _with_detours(lean)
     if blocked is None:

@@ -23,8 +23,8 @@ from checkers.canonical import canonical
 from checkers.events import EventType
 from checkers.history import Operation
 
-MOST_SITUATIONS: Final = 100_000
-"""That are tried. A core that needs more is not accepted."""
+MOST_STEPS: Final = 1_000_000
+"""Situations that are tried, times the size of the core. A core that needs more is not accepted."""
 
 
 class TooLarge(Exception):
@@ -56,7 +56,7 @@ def core_flaw(operations: Sequence[Operation], core: Sequence[int], initial: Any
             if not possible(operations, [other for other in core if other != index], initial):
                 return f"operation {index} is not needed"
     except TooLarge:
-        return f"more than {MOST_SITUATIONS} situations would have to be tried"
+        return f"more than {MOST_STEPS} steps would have to be tried"
     return None
 
 
@@ -120,7 +120,7 @@ class _Orders:
             fresh = {*self._core_next(here), *self._others_next(here)} - tried
             tried |= fresh
             todo += fresh
-            if len(tried) > MOST_SITUATIONS:
+            if len(tried) * len(self.core) > MOST_STEPS:
                 raise TooLarge
         return False
 

@@ -15,13 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
 from checkers.checker import OutOfTime
 from checkers.history import PENDING
-from checkers.linearizability.actions import APPEND, IMPOSSIBLE, READ, WRITE, Action, without_unseen
+from checkers.linearizability.actions import APPEND, IMPOSSIBLE, READ, WRITE, Action, Value, without_unseen
 
+MANY: Final = 64
+"""Actions from which on whole groups are tried first."""
 IsContradiction = Callable[[Sequence[Action]], bool]
 
 
@@ -76,10 +79,23 @@ class _Shrinking:
         self._is_contradiction = is_contradiction
 
     def run(self) -> None:
+        if len(self.core) > MANY:
+            self._drop_groups()
         size = len(self.core)
         while size > 1:
             size = min((size + 1) // 2, len(self.core))
             self._drop_pieces(size)
+
+    def _drop_groups(self) -> None:
+        """Tries to do without all observations, or all writes, of a value: where values repeat, few of them matter,
+        but of those that do nearly every action is needed."""
+        groups: dict[tuple[bool, Value], set[int]] = {}
+        for action in self.core:
+            groups.setdefault((action.kind == READ, action.value), set()).add(action.invoked)
+        for group in groups.values():
+            smaller = [action for action in self.core if action.invoked not in group]
+            if smaller:
+                self._drop(smaller)
 
     def _drop_pieces(self, size: int) -> None:
         """Tries to do without each piece of this size, oldest first."""

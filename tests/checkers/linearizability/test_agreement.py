@@ -17,7 +17,7 @@ from checkers.columns import NONE, Operations
 from checkers.events import EventType
 from checkers.history import PENDING, Operation
 from checkers.linearizability import check_register, frontier, zones
-from checkers.linearizability.actions import APPEND, Action, Kind, Value, actions
+from checkers.linearizability.actions import APPEND, Action, Kind, Value, actions, without_unseen
 from checkers.linearizability.clusters import Ambiguous
 from checkers.linearizability.columns import ActionColumns, action_columns
 from checkers.linearizability.outcome import Linearizable, Outcome
@@ -66,6 +66,7 @@ def compare(rng: random.Random, shape: Shape) -> None:
     truth = linearizable(found, initial)
     assert truth or shape.wrong
     agrees(frontier.search(found, initial, Budget()), truth, operations, initial)
+    agrees(frontier.search_long(without_unseen(found), initial, Budget()), truth, operations, initial)
     try:
         agrees(zones.decide(found, initial), truth, operations, initial)
     except Ambiguous:

@@ -116,8 +116,8 @@ def spoilt_core_is_refused(ops: Sequence[Operation], core: Sequence[int], initia
 
 
 def test_a_contradiction_that_is_too_large_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checkers.linearizability.refute.MOST_SITUATIONS", 2)
-    assert core_flaw(operations(STALE), [0, 2, 4], None) == "more than 2 situations would have to be tried"
+    monkeypatch.setattr("checkers.linearizability.refute.MOST_STEPS", 2)
+    assert core_flaw(operations(STALE), [0, 2, 4], None) == "more than 2 steps would have to be tried"
 
 
 def test_a_register_s_answer_has_one_too() -> None:
