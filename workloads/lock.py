@@ -94,5 +94,5 @@ WORKLOAD: Final = Objects(
     call=call,
     operations=operations,
     promises=promises,
-    minimum={"acquire": ENOUGH, "release": ENOUGH},
+    minimum={"acquire": ENOUGH, "release": 5},
 )
