@@ -10,6 +10,7 @@ from typing import Final
 
 from checkers.checker import Checker
 from checkers.invariants import CounterBounds
+from checkers.objects import ObjectLinearizability
 from harness import generator as gen
 from harness.capabilities import Counters
 from harness.client import Invocation
@@ -39,7 +40,7 @@ async def call(session: Counters, invocation: Invocation, min_index: int) -> Ans
 
 
 def promises(options: WorkloadOptions) -> Sequence[Checker]:
-    return (StrongReads(CounterBounds()),)
+    return (StrongReads(ObjectLinearizability("counter")), StrongReads(CounterBounds()))
 
 
 WORKLOAD: Final = Objects(

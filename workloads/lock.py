@@ -14,6 +14,7 @@ import msgspec
 from checkers.checker import Checker
 from checkers.events import Event, EventType
 from checkers.invariants import FencedLocks
+from checkers.objects import ObjectLinearizability
 from harness.capabilities import Locks
 from harness.client import Invocation
 from harness.generator import PENDING, Context, Dice, Generator, Source, Step, fill
@@ -84,7 +85,7 @@ async def call(session: Locks, invocation: Invocation, min_index: int) -> Answer
 
 
 def promises(options: WorkloadOptions) -> Sequence[Checker]:
-    return (FencedLocks(),)
+    return (ObjectLinearizability("fenced-mutex"), FencedLocks())
 
 
 WORKLOAD: Final = Objects(

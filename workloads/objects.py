@@ -82,10 +82,12 @@ def half_read(updates: Source, options: WorkloadOptions, processes: int) -> Sour
 
 
 def read_by_all(options: WorkloadOptions, keys: Sequence[str]) -> Source:
-    """Every process reads the keys that are in use, and as many before them. Where the run's reads are weaker than
-    linearizable, these are not: they tell what there is in the end."""
+    """Every key is read once more, so that what was lost after its last read shows; then every process reads those that
+    are in use, and as many before them. Where the run's reads are weaker than linearizable, these are not: they tell
+    what there is in the end."""
     mode = mode_of(options) if is_strong(mode_of(options)) else LINEARIZABLE
-    return gen.each_process([Invocation(f="read", key=key, read=mode) for key in keys[-2 * options.keys :]])
+    reads = [Invocation(f="read", key=key, read=mode) for key in keys]
+    return [*reads, gen.each_process(reads[-2 * options.keys :])]
 
 
 ENOUGH: Final = 10

@@ -10,6 +10,7 @@ from typing import Final
 
 from checkers.checker import Checker
 from checkers.invariants import TotalQueue
+from checkers.objects import ObjectLinearizability
 from harness import generator as gen
 from harness.capabilities import Queues
 from harness.client import Invocation
@@ -47,7 +48,7 @@ async def call(session: Queues, invocation: Invocation, min_index: int) -> Answe
 
 
 def promises(options: WorkloadOptions) -> Sequence[Checker]:
-    return (TotalQueue(),)
+    return (ObjectLinearizability("fifo-queue"), TotalQueue())
 
 
 WORKLOAD: Final = Objects(

@@ -17,6 +17,7 @@ import msgspec
 from checkers.checker import Checker
 from checkers.events import Event, EventType
 from checkers.invariants import ExactlyOnce, SetFull
+from checkers.objects import ObjectLinearizability
 from harness.capabilities import Number, Retries, Transactions
 from harness.client import ClientFactory, Invocation
 from harness.cluster import Node
@@ -102,7 +103,9 @@ class Sessions(Objects):
 
 
 def promises(options: WorkloadOptions) -> Sequence[Checker]:
-    return (StrongReads(ExactlyOnce(request="add")), StrongReads(SetFull()))
+    """The list as a set: a second send of what is there already adds nothing."""
+    linearizable, full = ObjectLinearizability("set"), SetFull()
+    return (StrongReads(linearizable), StrongReads(full), StrongReads(ExactlyOnce(request="add")))
 
 
 WORKLOAD: Final = Sessions(

@@ -10,6 +10,7 @@ from typing import Final
 
 from checkers.checker import Checker
 from checkers.invariants import SetFull
+from checkers.objects import ObjectLinearizability
 from harness import generator as gen
 from harness.capabilities import Sets
 from harness.client import Invocation
@@ -44,7 +45,7 @@ async def call(session: Sets, invocation: Invocation, min_index: int) -> Answer:
 
 
 def promises(options: WorkloadOptions) -> Sequence[Checker]:
-    return (StrongReads(SetFull()),)
+    return (StrongReads(ObjectLinearizability("set")), StrongReads(SetFull()))
 
 
 WORKLOAD: Final = Objects(

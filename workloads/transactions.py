@@ -7,17 +7,18 @@ wrote what was read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from checkers.events import Event
+from checkers.events import Event, EventType
 from harness import generator as gen
 from harness.capabilities import Transactions
 from harness.client import Invocation
-from harness.generator import PENDING, Context, Generator, Source, Step, fill
+from harness.generator import PENDING, Context, Dice, Generator, Source, Step, fill
 from harness.system import Answer
 from harness.workload import WorkloadOptions
 from workloads.client import Call
@@ -27,20 +28,29 @@ from workloads.registers import key_name
 MOST_STEPS: Final = 4
 WRITES_PER_KEY: Final = 48
 """Then a fresh key takes its place."""
+KEYS_TOGETHER: Final = 10
+"""In a transaction at the end."""
 
 
 ENOUGH: Final = 40
 """Transactions that must have succeeded: more than those that read at the end."""
 
 
+class Key(msgspec.Struct, frozen=True):
+    """A key in use: its number, how many values were sent to it, and how many of them may have been written."""
+
+    number: int
+    sent: int = 0
+    written: int = 0
+
+
 class Steps(msgspec.Struct, frozen=True):
-    """Transactions over the keys `keys`, given by number, each with how often it has been written. `fresh`: the number
-    of the next key."""
+    """Transactions over a few keys. `fresh`: the number of the next key."""
 
     prefix: str
     write: str
     """What a write is called: "append" or "w"."""
-    keys: tuple[tuple[int, int], ...]
+    keys: tuple[Key, ...]
     fresh: int
 
     def next(self, context: Context) -> Step:
@@ -48,23 +58,36 @@ class Steps(msgspec.Struct, frozen=True):
             return PENDING
         after, steps = self, list[list[Any]]()
         for _ in range(1 + context.dice.below(MOST_STEPS)):
-            step, after = after._step(context)
+            step, after = after._step(context.dice)
             steps.append(step)
         return fill(Invocation(f="txn", value=steps), context), after
 
-    def update(self, context: Context, event: Event) -> Generator:
-        return self
+    def _step(self, dice: Dice) -> tuple[list[Any], Steps]:
+        place = dice.below(len(self.keys))
+        key = self.keys[place]
+        name = key_name(self.prefix, key.number)
+        if dice.random() < 0.5:
+            return ["r", name, None], self
+        return [self.write, name, key.sent + 1], self._with(place, Key(key.number, key.sent + 1, key.written))
 
-    def _step(self, context: Context) -> tuple[list[Any], Steps]:
-        place = context.dice.below(len(self.keys))
-        number, written = self.keys[place]
-        key = key_name(self.prefix, number)
-        if context.dice.random() < 0.5:
-            return ["r", key, None], self
-        used_up = written + 1 >= WRITES_PER_KEY
-        now = (self.fresh, 0) if used_up else (number, written + 1)
+    def update(self, context: Context, event: Event) -> Generator:
+        """Keys are used up by what may have been written, not by what failed: while a cluster does not answer, keys
+        must not pass by unread."""
+        if event.f != "txn" or event.type not in (EventType.OK, EventType.INFO):
+            return self
+        counts = Counter(name for what, name, _ in event.value if what == self.write)
+        after = self
+        for place, key in enumerate(self.keys):
+            if written := counts[key_name(self.prefix, key.number)]:
+                after = after._with(place, Key(key.number, key.sent, key.written + written))
+        return after
+
+    def _with(self, place: int, key: Key) -> Steps:
+        """A fresh key in its place, if it is used up."""
+        used_up = key.written >= WRITES_PER_KEY
+        now = Key(self.fresh) if used_up else key
         keys = (*self.keys[:place], now, *self.keys[place + 1 :])
-        return [self.write, key, written + 1], Steps(self.prefix, self.write, keys, self.fresh + used_up)
+        return Steps(self.prefix, self.write, keys, self.fresh + used_up)
 
 
 def no_operations(options: WorkloadOptions, processes: int) -> Source:
@@ -73,9 +96,14 @@ def no_operations(options: WorkloadOptions, processes: int) -> Source:
 
 
 def read_all(options: WorkloadOptions, keys: Sequence[str]) -> Source:
-    """Every process reads the keys in use, in one transaction: through the log, like every transaction."""
-    steps = [["r", key, None] for key in keys[-options.keys :]]
-    return gen.each_process([Invocation(f="txn", value=steps)]) if steps else None
+    """All keys of the run, a few in each transaction; then every process reads the newest."""
+    together = [keys[start : start + KEYS_TOGETHER] for start in range(0, len(keys), KEYS_TOGETHER)]
+    everything = [reads(some) for some in together]
+    return [*everything, gen.each_process(everything[-1:])]
+
+
+def reads(keys: Sequence[str]) -> Invocation:
+    return Invocation(f="txn", value=[["r", key, None] for key in keys])
 
 
 async def call(session: Transactions, invocation: Invocation, min_index: int) -> Answer:
@@ -93,5 +121,5 @@ class TransactionsOver(Objects):
     last: Callable[[WorkloadOptions, Sequence[str]], Source] = read_all
 
     def generator(self, options: WorkloadOptions, processes: int) -> Generator:
-        keys = tuple((number, 0) for number in range(options.keys))
+        keys = tuple(map(Key, range(options.keys)))
         return Steps(self.prefix, self.write, keys, options.keys)
