@@ -48,7 +48,7 @@ log = logging.getLogger("raftstorm")
 
 LEADER_DEADLINE_S: Final = 20.0
 LEADER_AFTER_HEAL_S: Final = 20.0
-CATCH_UP_S: Final = 10.0
+CATCH_UP_S: Final = 30.0
 """For nodes that were healed to apply what the others have, before final reads show whether they did."""
 FINAL_READS_S: Final = 30.0
 LOOK_AGAIN_S: Final = 0.05

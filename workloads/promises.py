@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from checkers.checker import Budget, Checker, Recording
-from checkers.consistency import Level, ReadConsistency
+from checkers.consistency import Level, Promises, ReadConsistency
 from checkers.history import History
 from checkers.linearizability import Linearizability
 from checkers.sequential import LinearizableByIndex, SequentialByIndex, SequentialByValue, StaleByIndex
@@ -26,7 +26,7 @@ LEASE: Final = "lease"
 SEQUENTIAL: Final = "sequential"
 STALE: Final = "stale"
 
-PROMISED: Final = {
+PROMISED: Final[Promises] = {
     LINEARIZABLE: (Level.LINEARIZABLE,),
     LEASE: (Level.LINEARIZABLE,),
     SEQUENTIAL: (Level.SEQUENTIAL, Level.EVENTUAL),
@@ -37,7 +37,7 @@ PROMISED: Final = {
 
 def checkers_of(mode: str) -> Sequence[Checker]:
     """The checkers for histories whose reads were asked for in this mode. Writes are linearizable in every mode."""
-    graded = ReadConsistency(PROMISED)
+    graded = ReadConsistency({**PROMISED, None: PROMISED[mode]})
     if is_strong(mode):
         return (Linearizability(), LinearizableByIndex(), graded)
     writes = WithoutReads(Linearizability(name="linearizable-writes"))

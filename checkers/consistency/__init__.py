@@ -10,7 +10,7 @@
 8. grade.py          one mode; checker.py: all of them, against their promises
 """
 
-from checkers.consistency.checker import ReadConsistency
+from checkers.consistency.checker import Promises, ReadConsistency
 from checkers.consistency.levels import Level
 
-__all__ = ["Level", "ReadConsistency"]
+__all__ = ["Level", "Promises", "ReadConsistency"]

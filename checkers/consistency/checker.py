@@ -16,8 +16,8 @@ from checkers.events import EventType
 from checkers.history import READS, History
 from checkers.verdict import Anomaly, Result, Verdict, merge
 
-Promises = Mapping[str, Collection[Level]]
-"""Read mode -> the levels that it promises. Reads that name no mode promise nothing."""
+Promises = Mapping[str | None, Collection[Level]]
+"""Read mode (None: reads that name none) -> the levels that it promises."""
 
 _WORDS: Final = {True: "yes", False: "no", None: "unknown"}
 
@@ -65,16 +65,15 @@ class Mode:
 
     def unknown(self) -> list[str]:
         return [
-            f"{self.name or 'reads'}: whether they are {level.value} is unknown: {self._finding(level).how}"
+            f"whether {self.name or 'the'} reads keep to {level.value} is unknown: {self._finding(level).how}"
             for level in self.promised
             if level is not Level.EVENTUAL and self._finding(level).holds is None
         ]
 
     def sentence(self) -> str:
-        """'stale: reached monotonic reads, eventual (promised: eventual)'"""
+        """'stale reads: monotonic reads, eventual'"""
         reached = ", ".join(level.value for level in self.reached) or "no level"
-        promised = ", ".join(level.value for level in self.promised) or "nothing"
-        return f"{self.name or 'reads'}: reached {reached} (promised: {promised})"
+        return f"{self.name} reads: {reached}" if self.name is not None else f"reads: {reached}"
 
     def row(self) -> dict[str, Any]:
         """For tables, JSON values only."""
@@ -123,7 +122,7 @@ class ReadConsistency:
 
     def _mode(self, history: History, mode: str | None, known: Told, budget: Budget) -> Mode:
         graded = grade(history, mode, self.initial, restarts(history), budget)
-        own = () if mode is None else self.promised.get(mode, ())
+        own = self.promised.get(mode, ())
         promised = [level for level in Level if level in own]
         return Mode(mode, promised, graded, _staleness(graded, known, budget))
 

@@ -169,7 +169,9 @@ class OneOrder:
         source = self._record.source.get(number)
         if source is not None:
             return key.holder == source
-        return (self._initial if key.value is None else key.value) == self._record.steps[number].reads
+        step = self._record.steps[number]
+        future = key.holder != INITIAL and self._record.steps[key.holder].operation.invoked > step.operation.returned
+        return (self._initial if key.value is None else key.value) == step.reads and not future
 
     def _take(self, number: int) -> None:
         step = self._record.steps[number]

@@ -15,16 +15,17 @@ The past of a read, with `clock` as it is when the read has joined its source's:
 
 Wishes that time grants anyway are left out: candidates for a read are the writes to its key that had not returned when
 its source was invoked, and that were invoked before the read returned. There are about as many as writes overlap, and
-as versions the read lags behind. Where that is more than sessions that write the key, the last write of each such
-session within the clock does, since what a session wrote before that precedes it in time.
+as versions the read lags behind. All pasts are parts of the causal one, so that is asked of all candidates at once, and
+the others of what it leaves.
 """
 
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -44,27 +45,29 @@ class Circular(Exception):
     """Session order and reads-from alone run in a circle."""
 
 
-@dataclass
 class KeyWrites:
-    """The writes of one key by invocation; unknown ones, which never returned, apart."""
+    """The writes of one key by invocation; unknown ones, which never returned, after all others."""
 
-    numbers: list[int] = field(default_factory=list)
-    invoked: list[int] = field(default_factory=list)
-    latest_return: list[int] = field(default_factory=list)
-    """Of the writes so far."""
-    unknown: list[int] = field(default_factory=list)
-    by_session: dict[int, list[int]] = field(default_factory=dict)
-    """Session -> positions in it."""
+    def __init__(self, record: Record, numbers: Sequence[int], sessions: Sequence[int]) -> None:
+        returned = [record.steps[number].operation.returned for number in numbers]
+        known = [number for number, end in zip(numbers, returned, strict=True) if end != PENDING]
+        ordered = [*known, *(number for number, end in zip(numbers, returned, strict=True) if end == PENDING)]
+        self.invoked = [record.steps[number].operation.invoked for number in known]
+        self.latest_return = list(accumulate((end for end in returned if end != PENDING), max))
+        """Of the writes so far."""
+        self._known = len(known)
+        self._numbers = np.array(ordered, dtype=np.int64)
+        self._positions = np.array([record.position[number] for number in ordered], dtype=np.int32)
+        self._sessions = np.array([sessions[number] for number in ordered], dtype=np.int32)
 
-    def add(self, number: int, session: int, position: int, invoked: int, returned: int) -> None:
-        self.by_session.setdefault(session, []).append(position)
-        if returned == PENDING:
-            self.unknown.append(number)
-            return
-        self.numbers.append(number)
-        self.invoked.append(invoked)
-        before = self.latest_return[-1] if self.latest_return else -1
-        self.latest_return.append(max(before, returned))
+    def inside(self, clock: Clock, begin: int, end: int) -> list[int]:
+        """Of the writes from `begin` to `end`, and the unknown ones, those that a clock knows."""
+        found: list[int] = []
+        for part in (slice(begin, end), slice(self._known, None)):
+            if part.start != part.stop and part.start < len(self._numbers):
+                within = self._positions[part] < clock[self._sessions[part]]
+                found += self._numbers[part][within].tolist()
+        return found
 
 
 @dataclass(slots=True)
@@ -85,7 +88,6 @@ class Pasts:
         self._width = len(record.sessions)
         index = {session: at for at, session in enumerate(record.sessions)}
         self._sessions = [index[step.session] for step in record.steps]
-        self._of_session = list(record.sessions.values())
         self._keys = _key_writes(record, self._sessions)
         self._readers_left, self._readers = _readers(record)
         self._session_clock: dict[int, Clock] = {}
@@ -93,9 +95,8 @@ class Pasts:
         self._views: dict[int, dict[object, View]] = {}
         self._last_write: dict[tuple[int, str | None], int] = {}
         self._last_source: dict[tuple[int, str | None], int] = {}
-        self._causal = Level.CAUSAL in levels
         self._state_based = Level.MONOTONIC_WRITES in levels or Level.WRITES_FOLLOW_READS in levels
-        self._clocks = self._causal or self._state_based
+        self._clocks = Level.CAUSAL in levels or self._state_based
 
     def run(self) -> None:
         """Raises Circular."""
@@ -156,62 +157,35 @@ class Pasts:
         key = self._record.steps[number].key
         self._want(Level.READ_YOUR_WRITES, self._last_write.get((session, key)), source, number)
         self._want(Level.MONOTONIC_READS, self._last_source.get((session, key), INITIAL), source, number)
-        writes = self._keys.get(key)
-        if not self._clocks or writes is None:
-            return
-        if self._causal and session in self._session_clock:
-            clock = self._session_clock[session]
-            for first in self._causal_past(writes, number, session, source, clock):
+        writes, clock = self._keys.get(key), self._session_clock.get(session)
+        if writes is not None and clock is not None:
+            known = self._known(writes, number, source, clock)
+            for first in known:
                 self._want(Level.CAUSAL, first, source, number)
-        if self._state_based and self._record.steps[number].operation.f in READS:
-            self._ask_view(writes, number, source, self._view(number, session))
+            if self._state_based and self._record.steps[number].operation.f in READS:
+                self._ask_view(known, number, source, self._view(number, session))
 
-    def _ask_view(self, writes: KeyWrites, number: int, source: int, view: View) -> None:
-        positions = self._record.position
-        by_writes = Level.MONOTONIC_WRITES in self.wanted
-        by_reads = Level.WRITES_FOLLOW_READS in self.wanted
-        for first in self._candidates(writes, number, source):
-            if by_writes and positions[first] < view.seen.get(self._sessions[first], -1):
+    def _ask_view(self, known: Sequence[int], number: int, source: int, view: View) -> None:
+        for first in known:
+            if self._record.position[first] < view.seen.get(self._sessions[first], -1):
                 self._want(Level.MONOTONIC_WRITES, first, source, number)
-            if by_reads and any(at < view.clock[reader] for reader, at in self._readers.get(first, {}).items()):
+            if any(at < view.clock[reader] for reader, at in self._readers.get(first, {}).items()):
                 self._want(Level.WRITES_FOLLOW_READS, first, source, number)
+
+    def _known(self, writes: KeyWrites, number: int, source: int, clock: Clock) -> list[int]:
+        """The candidates in the causal past of a read, `clock`."""
+        end = bisect_left(writes.invoked, self._record.steps[number].operation.returned)
+        if source == INITIAL:
+            return writes.inside(clock, 0, end)
+        since = self._record.steps[source].operation.invoked
+        found = writes.inside(clock, bisect_right(writes.latest_return, since), end)
+        return [first for first in found if self._record.steps[first].operation.returned > since]
 
     def _want(self, level: Level, first: int | None, then: int, read: int) -> None:
         wanted = self.wanted.get(level)
         if wanted is None or first is None or first in (INITIAL, then, read):
             return
         wanted.setdefault((first, then), Wanted(first, then, read))
-
-    def _causal_past(self, writes: KeyWrites, number: int, session: int, source: int, clock: Clock) -> Iterator[int]:
-        """The session's own steps before this one are in its clock."""
-        begin, end = self._since(writes, number, source)
-        if end - begin <= len(writes.by_session):
-            positions, sessions = self._record.position, self._sessions
-            for first in self._candidates(writes, number, source):
-                if positions[first] < clock[sessions[first]]:
-                    yield first
-            return
-        for writer, own in writes.by_session.items():
-            at = bisect_left(own, clock[writer]) - 1
-            if at >= 0:
-                yield self._of_session[writer][own[at]]
-
-    def _since(self, writes: KeyWrites, number: int, source: int) -> tuple[int, int]:
-        """Where in the key's writes those begin that were invoked after the source, and those after the read."""
-        begin = 0 if source == INITIAL else bisect_left(writes.invoked, self._record.steps[source].operation.invoked)
-        return begin, bisect_left(writes.invoked, self._record.steps[number].operation.returned)
-
-    def _candidates(self, writes: KeyWrites, number: int, source: int) -> Iterator[int]:
-        begin, end = self._since(writes, number, source)
-        yield from writes.numbers[begin:end]
-        yield from writes.unknown
-        if source == INITIAL:
-            return
-        since = self._record.steps[source].operation.invoked
-        while begin > 0 and writes.latest_return[begin - 1] > since:
-            begin -= 1
-            if self._record.steps[writes.numbers[begin]].operation.returned > since:
-                yield writes.numbers[begin]
 
 
 def server_of(record: Record, number: int) -> object:
@@ -224,13 +198,11 @@ def server_of(record: Record, number: int) -> object:
 
 
 def _key_writes(record: Record, sessions: Sequence[int]) -> dict[str | None, KeyWrites]:
-    keys: dict[str | None, KeyWrites] = {}
+    keys: dict[str | None, list[int]] = {}
     for number, step in enumerate(record.steps):
         if step.writes is not None:
-            own = keys.setdefault(step.key, KeyWrites())
-            operation = step.operation
-            own.add(number, sessions[number], record.position[number], operation.invoked, operation.returned)
-    return keys
+            keys.setdefault(step.key, []).append(number)
+    return {key: KeyWrites(record, numbers, sessions) for key, numbers in keys.items()}
 
 
 def _readers(record: Record) -> tuple[dict[int, int], dict[int, dict[int, int]]]:

@@ -44,11 +44,17 @@ def claimed(steps: Sequence[Step]) -> Finding | None:
 
 
 def keeps_time(steps: Sequence[Step], order: Sequence[int]) -> bool:
-    """Whether no write stands after one that was invoked only when it had returned."""
+    """Whether no write stands after one that was invoked only when it had returned, and nothing reads what was written
+    only later."""
     latest = -1
+    written: dict[str | None, int] = {}
     for number in order:
-        if is_write(steps[number]):
-            operation = steps[number].operation
+        step, operation = steps[number], steps[number].operation
+        if step.reads is not None and written.get(step.key, -1) > operation.returned:
+            return False
+        if step.writes is not None:
+            written[step.key] = operation.invoked
+        if is_write(step):
             if operation.returned < latest:
                 return False
             latest = max(latest, operation.invoked)

@@ -11,7 +11,7 @@ from checkers.verdict import Verdict
 from results.report.values import listing, mapping, mappings, number, plain, whole
 
 MARKS: Final = {"yes": "✓", "no": "✗", "unknown": "?"}
-_BAR_WIDTH: Final = 46
+_BAR_WIDTH: Final = 58
 _BAR_HEIGHT: Final = 120
 
 
@@ -41,7 +41,9 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Worst:
+class Why:
+    """A sentence under a title, about the operations with the event indexes in `jump`."""
+
     title: str
     text: str
     jump: str
@@ -62,7 +64,7 @@ class Mode:
     milliseconds: Mapping[str, float]
     versions: Mapping[str, float]
     bars: Sequence[Bar]
-    worst: Sequence[Worst]
+    worst: Sequence[Why]
 
     @property
     def stale_text(self) -> str:
@@ -86,8 +88,13 @@ class Mode:
         return _BAR_WIDTH * len(self.bars)
 
     @property
-    def broken(self) -> Sequence[LevelRow]:
-        return [level for level in self.levels if level.why]
+    def whys(self) -> Sequence[Why]:
+        """Why levels were not reached, the weakest that a contradiction breaks last; each contradiction once."""
+        rows: dict[str, list[LevelRow]] = {}
+        for level in self.levels:
+            if level.why:
+                rows.setdefault(level.why, []).append(level)
+        return [Why(_not(levels), why, levels[0].jump) for why, levels in rows.items()]
 
 
 def modes(verdict: Mapping[str, Any] | None) -> list[Mode]:
@@ -144,11 +151,16 @@ def _jump(row: Mapping[str, Any]) -> str:
     return ",".join(str(index) for index in indexes if index is not None)
 
 
-def _worst(staleness: Mapping[str, Any]) -> list[Worst]:
+def _worst(staleness: Mapping[str, Any]) -> list[Why]:
     """The stalest read by time, and by versions where that is another one."""
     by_time, by_versions = mapping(staleness.get("worst")), mapping(staleness.get("most_versions"))
     rows = [("Longest", by_time), *([("Most versions", by_versions)] if by_versions != by_time else [])]
-    return [Worst(title, plain(row.get("text"), 1000), _jump(row)) for title, row in rows if row]
+    return [Why(title, plain(row.get("text"), 1000), _jump(row)) for title, row in rows if row]
+
+
+def _not(levels: Sequence[LevelRow]) -> str:
+    broken = all(level.holds == "no" for level in levels)
+    return f"{'Not' if broken else 'Perhaps not'} {', '.join(level.name for level in levels)}"
 
 
 def _bars(histogram: Sequence[Any]) -> list[Bar]:

@@ -115,6 +115,15 @@ def test_a_history_alone_is_judged_by_the_reads_that_were_asked_for(
     assert f"register: {checker}" in [result["checker"] for result in said["checkers"]]
 
 
+def test_the_end_of_a_lone_history_is_judged_by_its_healing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    common = {"time": 15, "process": "nemesis", "f": "heal", "value": {"action": "heal"}}
+    heal = "".join(json.dumps({"index": i, "type": t, **common}) + "\n" for i, t in ((2, "invoke"), (3, "ok")))
+    (tmp_path / "history.jsonl").write_text(INVOKE + OK + heal + read_of_nothing(4, "stale"))
+    assert command("check", "history.jsonl", "--json") == 1
+    said = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert [anomaly["kind"] for anomaly in said["anomalies"]] == ["not-converged"]
+
+
 def test_reads_asked_for_in_several_modes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     reads = read_of_nothing(2, "stale") + read_of_nothing(4, "lease")
     (tmp_path / "history.jsonl").write_text(INVOKE + OK + reads)

@@ -196,6 +196,34 @@ def statuses(story: Story) -> list[dict[str, Any]]:
     return rows
 
 
+def graded() -> dict[str, Any]:
+    """A read mode as the read-consistency checker tells of it."""
+    why = "process 2 wrote 5 to r0 at 1.000 s, and then process 2 read 4 from r0 at 1.200 s, the initial value"
+    levels = {"linearizable": "no", "sequential": "no", "monotonic reads": "yes", "eventual": "unknown"}
+    worst = {"milliseconds": 310.5, "versions": 4, "operations": [3], "text": "process 7 read 41 from r0 on n3"}
+    return {
+        "mode": "stale",
+        "promised": ["monotonic reads"],
+        "reached": ["monotonic reads"],
+        "verdict": "valid",
+        "more": False,
+        "levels": [
+            {"level": level, "holds": holds, "how": "zones"}
+            | ({"why": why, "operations": [3, 9]} if holds == "no" else {})
+            for level, holds in levels.items()
+        ],
+        "staleness": {
+            "reads": 2000,
+            "stale": 12,
+            "milliseconds": {"p50": 0.0, "p95": 0.0, "p99": 7.25, "max": 310.5},
+            "versions": {"p50": 0, "p95": 0, "p99": 1, "max": 4},
+            "histogram_ms": [[1, 0], [2, 9], [1000, 2], [None, 1]],
+            "worst": worst,
+            "most_versions": worst,
+        },
+    }
+
+
 def verdict(events: list[Event], seed: int, anomalies: list[dict[str, Any]]) -> dict[str, Any]:
     operations = [*pair_operations(events)]
     by_outcome = {name: sum(op.outcome == name for op in operations) for name in ("ok", "fail", "info")}
@@ -214,6 +242,7 @@ def verdict(events: list[Event], seed: int, anomalies: list[dict[str, Any]]) -> 
         {**result, "checker": "election-safety", "verdict": "valid"},
         {**result, "checker": "state-machine-safety", "verdict": "valid"},
         {**result, "checker": "no-invented-values", "verdict": "valid"},
+        {**result, "checker": "read-consistency", "verdict": "valid", "details": {"modes": [graded()]}},
         {**result, "checker": "faults", "verdict": "valid", "operations": 8},
         msgspec.to_builtins(Availability().check(Recording(History(events)), Budget())),
     ]
@@ -336,6 +365,17 @@ def write_hostile(path: Path) -> Path:
     write_json(
         path / "verdict.json", verdict(events, 3, [{**anomaly, "details": {HOSTILE: HOSTILE, "deep": {"a": [1, {}]}}}])
     )
+    told = verdict_told(path)
+    for row in told["checkers"]:
+        for mode in row["details"].get("modes", ()):
+            mode |= {"mode": HOSTILE, "reached": [HOSTILE, 7], "more": HOSTILE, "verdict": {}, "promised": HOSTILE}
+            mode["levels"] += [{"level": HOSTILE, "holds": HOSTILE, "why": HOSTILE, "operations": [HOSTILE, 2**70]}, 5]
+            mode["staleness"] |= {"reads": 2**80, "milliseconds": {HOSTILE: HOSTILE, "p50": float("1e308")}}
+            mode["staleness"] |= {
+                "histogram_ms": [[HOSTILE, 3], [5, -1], [7], 8, [None, 2]],
+                "worst": {"text": HOSTILE},
+            }
+    write_json(path / "verdict.json", told)
     run = run_json(story, HOSTILE)
     write_json(
         path / "run.json", {**run, "trouble": HOSTILE, "seed": 2**63, "options": {HOSTILE: HOSTILE, "bug": HOSTILE}}
@@ -346,6 +386,11 @@ def write_hostile(path: Path) -> Path:
     log.parent.mkdir(parents=True)
     log.write_bytes(b"\xff\x00bad\n" + HOSTILE.encode() + b"\n")
     return path
+
+
+def verdict_told(path: Path) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.json.decode((path / "verdict.json").read_bytes())
+    return told
 
 
 def _poison(number: int, fields: dict[str, Any]) -> None:

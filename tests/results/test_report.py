@@ -88,7 +88,7 @@ def test_it_is_one_file_beside_the_history(stale: Path, page: Page) -> None:
     assert outside == []
 
 
-@pytest.mark.parametrize("section", [*SECTIONS, "contradictions", "contradiction-1"])
+@pytest.mark.parametrize("section", [*SECTIONS, "reads", "contradictions", "contradiction-1"])
 def test_every_section_is_there(page: Page, section: str) -> None:
     assert section in page.ids
 
@@ -97,7 +97,7 @@ def test_every_section_is_there(page: Page, section: str) -> None:
     "words",
     [
         "Invalid",
-        "1 of 7 promises was broken: linearizability.",
+        "1 of 8 promises was broken: linearizability.",
         "process 902 read 100041 from r0",
         "raftstorm run --bug unconfirmed-reads --time-limit 60 --seed 7",
         "f1 partition isolate-leader",
@@ -106,6 +106,11 @@ def test_every_section_is_there(page: Page, section: str) -> None:
         "n1: 1042, n2: 377",
         "no-target: nobody led",
         "heartbeat 399",
+        "Reached: monotonic reads (as promised).",
+        "Over 2,000 reads, of which 12 were stale",
+        "Not linearizable, sequential",
+        "process 7 read 41 from r0 on n3",
+        "≤1 s",
         "Docker 20.10.24",
     ],
 )
@@ -139,6 +144,16 @@ def test_the_columns_are_the_history(stale: Path, page: Page) -> None:
             assert call + data["took"][place] == operation.completion.time // 1000
 
 
+def test_what_shows_why_a_level_was_not_reached_can_be_looked_up(page: Page) -> None:
+    assert ("data-jump", "3,9") in page.attributes
+
+
+def test_stale_reads_have_a_histogram(stale: Path) -> None:
+    drawing = render(stale).read_text("utf-8").split('<svg class="histogram"')[1].split("</svg>")[0]
+    assert re.findall(r'height="([\d.]+)" rx', drawing) == ["0.0", "120.0", "26.7", "13.3"]
+    assert re.findall(r">(≤[^<]+|more)</text>", drawing) == ["≤1 ms", "≤2 ms", "≤1 s", "more"]
+
+
 def test_throughput_counts_every_operation(page: Page) -> None:
     charts = page.json("charts-data")
     width = charts["buckets"]["throughput"]
@@ -155,7 +170,7 @@ def test_leaders_and_clocks_come_from_the_traces(page: Page) -> None:
 
 def test_a_valid_run_says_so(tmp_path: Path) -> None:
     page = Page(render(make(tmp_path / "good", operations=200, seconds=20)))
-    assert "All 7 promises held, over 200 operations and 7 faults." in page.text
+    assert "All 8 promises held, over 200 operations and 7 faults." in page.text
     assert "contradictions" not in page.ids
 
 

@@ -22,6 +22,22 @@ AVAILABILITY = {
         {"kind": "kill", "lifted": 2, "first_ok_ms": {"p50": 12.4, "max": 1050}, "first_write_ms": None}
     ],
 }
+GRADED = {
+    "checker": "register: read-consistency",
+    "verdict": "valid",
+    "details": {
+        "modes": [
+            {
+                "mode": "stale",
+                "verdict": "valid",
+                "promised": ["eventual"],
+                "reached": ["monotonic reads", "eventual"],
+                "more": True,
+                "staleness": {"reads": 2000, "stale": 12, "milliseconds": {"p50": 0.0, "p99": 7.25, "max": 310.0}},
+            }
+        ]
+    },
+}
 OBJECT: dict[str, Any] = {
     "verdict": "invalid",
     "seed": 7,
@@ -31,6 +47,7 @@ OBJECT: dict[str, Any] = {
     "checkers": [
         {**RESULT, "verdict": "invalid", "anomalies": [STALE] * 5},
         {**RESULT, "checker": "availability", "verdict": "valid", "details": AVAILABILITY},
+        GRADED,
     ],
     "faults": [{"kind": "kill", "asked": 3, "effective": 2, "lifted": 2, "reason": "no-target: nobody led"}],
     "latencies": [{"f": "read", "read": "lease", "count": 900, "p50_ms": 1.25, "p95_ms": 2, "p99_ms": 3, "max_ms": 4}],
@@ -67,7 +84,7 @@ def test_a_run_without_a_verdict_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", [make, write_hostile])
 def test_junit_is_xml(tmp_path: Path, folder: Any) -> None:
     root = ElementTree.parse(write_junit(folder(tmp_path / "run"))).getroot()
-    assert len(root.findall(".//testcase")) == 7
+    assert len(root.findall(".//testcase")) == 8
 
 
 @pytest.mark.parametrize(
@@ -79,6 +96,8 @@ def test_junit_is_xml(tmp_path: Path, folder: Any) -> None:
         "5 x stale-read",
         "12,345  12,000       300         45",
         "no-target: nobody led",
+        "register: stale  12 of 2,000  0.0 ms  7.2 ms  310.0 ms",
+        "(more than was",
         "read lease",
         "1.2 ms",
         "99.9 %  7.264 s, from 3.731 s",

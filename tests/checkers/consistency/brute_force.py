@@ -71,8 +71,6 @@ class Brute:
                 return _in_time(op, rest)
             return op.f in READS or _in_time(op, [other for other in rest if other.f not in READS])
 
-        if not all(self._possible_sources(op, kept) for op in kept if op.f in READS):
-            return False
         return next(_interleavings(kept, [], {}, may_come), None) is not None
 
     def _explains(self, level: Level, kept: Sequence[Operation], sources: Sources, order: Sequence[int]) -> bool:
@@ -172,9 +170,10 @@ def _interleavings(
         yield list(done)
     for at, op in enumerate(left):
         rest = [*left[:at], *left[at + 1 :]]
-        if not may_come(op, rest) or not _possible(op, state.get(op.key)):
+        value, since = state.get(op.key, (None, -1))
+        if not may_come(op, rest) or not _possible(op, value) or (_saw(op) and op.returned < since):
             continue
-        after = state | {op.key: _value(op)} if _writes(op) else state
+        after = state | {op.key: (_value(op), op.invoked)} if _writes(op) else state
         yield from _interleavings(rest, [*done, op.invoked], after, may_come)
 
 

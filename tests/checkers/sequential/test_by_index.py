@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import History, Operation
-from checkers.sequential import SequentialByIndex
+from checkers.sequential import LinearizableByIndex, SequentialByIndex, StaleByIndex
 from checkers.verdict import Verdict
 from tests.checkers.sequential.histories import Row, history
 
@@ -107,9 +107,80 @@ def test_an_answer_without_an_index_is_unknown() -> None:
     assert result.verdict is Verdict.UNKNOWN
 
 
+MODES: dict[str, tuple[list[Row], set[str], set[str], set[str]]] = {
+    # the kinds of anomaly by LinearizableByIndex, SequentialByIndex and StaleByIndex
+    "a lagging follower": (
+        [(0, "w", "x", 1, "ok", 5), (1, "r", "x", None, "ok", 4)],
+        {"index-behind"},
+        set(),
+        set(),
+    ),
+    "own write not seen": (
+        [(0, "w", "x", 1, "ok", 5), (0, "r", "x", None, "ok", 4)],
+        {"index-behind"},
+        {"index-went-back"},
+        set(),
+    ),
+    "behind a read of another key by another process": (
+        [(0, "r", "y", None, "ok", 7), (1, "r", "x", None, "ok", 6)],
+        {"index-behind"},
+        set(),
+        set(),
+    ),
+    "a wrong value at its index": (
+        [(0, "w", "x", 1, "ok", 5), (1, "r", "x", None, "ok", 5)],
+        {"stale-read"},
+        {"stale-read"},
+        {"stale-read"},
+    ),
+    "writes against time": (
+        [(0, "w", "x", 1, "ok", 5), (1, "w", "y", 2, "ok", 4)],
+        {"write-order"},
+        {"write-order"},
+        {"write-order"},
+    ),
+    "values may repeat": (
+        [
+            (0, "w", "x", 1, "ok", 5),
+            (1, "w", "x", 2, "ok", 6),
+            (1, "w", "x", 1, "ok", 7),
+            (0, "r", "x", 1, "ok", 8),
+        ],
+        set(),
+        set(),
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "linearizable", "sequential", "stale"), MODES.values(), ids=MODES)
+def test_each_mode_by_what_it_promises(
+    rows: list[Row], linearizable: set[str], sequential: set[str], stale: set[str]
+) -> None:
+    judges = (LinearizableByIndex(), SequentialByIndex(), StaleByIndex())
+    for judge, kinds in zip(judges, (linearizable, sequential, stale), strict=True):
+        result = judge.check(Recording(history(rows)), Budget())
+        assert ({anomaly.kind for anomaly in result.anomalies}, result.reason) == (kinds, None)
+
+
+@pytest.mark.parametrize("judge", [LinearizableByIndex(), StaleByIndex()], ids=lambda judge: judge.name)
+def test_where_no_index_is_reported_nothing_is_judged(judge: Any) -> None:
+    rows: list[Row] = [(0, "w", "x", 1, "ok", None), (0, "r", "x", None, "ok", None)]
+    result = judge.check(Recording(history(rows)), Budget())
+    assert (result.verdict, result.operations) == (Verdict.VALID, 0)
+
+
+def test_two_unknown_writes_of_one_value_are_unknown_not_guessed() -> None:
+    rows: list[Row] = [(0, "w", "x", 1, "info", None), (1, "w", "x", 1, "info", None), (2, "r", "x", 1, "ok", 5)]
+    result = SequentialByIndex().check(Recording(history(rows)), Budget())
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reason is not None
+
+
 @st.composite
 def claimed_histories(draw: st.DrawFn) -> History:
-    """A log of up to six indexes is played; operations report indexes that are mostly, not always, true."""
+    """A log of up to six indexes is played; operations report indexes that are mostly, not always, true. Acknowledged
+    writes may repeat a value."""
     rows: list[Row] = []
     values: dict[str, list[int | None]] = {"x": [None], "y": [None]}
     for number in range(draw(st.integers(0, 6))):
@@ -122,15 +193,24 @@ def claimed_histories(draw: st.DrawFn) -> History:
             if unknown and draw(st.booleans()):
                 rows.append((100 + number, "c", key, [before, number + 1], "info", None))
                 continue
-            rows.append(
-                (100 + number if unknown else process, "w", key, number + 1, "info" if unknown else "ok", index)
-            )
+            value = number + 1
+            if not unknown and draw(st.integers(0, 3)) == 0:
+                value = draw(st.sampled_from([known for known in values[key] if known is not None]))
+            rows.append((100 + number if unknown else process, "w", key, value, "info" if unknown else "ok", index))
         else:
             rows.append((process, "r", key, draw(st.sampled_from(values[key])), "ok", draw(st.integers(0, 6))))
     return history(rows)
 
 
-@settings(max_examples=2000, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=100_000, deadline=None)
+@given(claimed_histories())
+def test_agrees_with_every_placement_at_length(recorded: History) -> None:
+    result = SequentialByIndex().check(Recording(recorded), Budget())
+    assert (result.verdict is Verdict.VALID) == brute_force(list(recorded.operations))
+
+
+@settings(max_examples=1000, deadline=None)
 @given(claimed_histories())
 def test_agrees_with_every_placement(recorded: History) -> None:
     result = SequentialByIndex().check(Recording(recorded), Budget())
