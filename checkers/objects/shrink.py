@@ -86,17 +86,28 @@ def after(model: Model, everything: Sequence[Action], cut: int) -> list[Action]:
 
 def shrink(model: Model, everything: Sequence[Action], found: Contradiction, budget: Budget) -> Shrunk:
     """`found` is a contradiction among `everything`."""
-    by_index = {action.invoked: action for action in everything}
-    core = [by_index[action.invoked] for action in found.actions if action.invoked >= 0]
-    core = [action for action in core if action.certain]
-    end = max(action.returned for action in core)
-    whole = _Shrinking(model, [action for action in everything if action.invoked <= end], core, budget)
+    whole = _start(model, everything, found, budget)
     if model.anything(()):
         whole.cut_off_beginning()
     whole.run()
     left = {action.invoked for action in whole.core}
     context = [action for action in whole.all if action.invoked not in left and action.invoked >= 0]
     return Shrunk(whole.core, context, whole.sure, whole.cut)
+
+
+def _start(model: Model, everything: Sequence[Action], found: Contradiction, budget: Budget) -> _Shrinking:
+    """With what the algorithm blamed, if that is a contradiction when all else is weakened; for it may have known from
+    a drain what did not come out of it. Else with the drains, else with all."""
+    certain = [action for action in everything if action.certain and action.invoked >= 0]
+    blamed = {action.invoked for action in found.actions}
+    core = [action for action in certain if action.invoked in blamed]
+    with_drains = [action for action in certain if action.invoked in blamed or action.call.f == DRAIN]
+    for some in (core, with_drains):
+        end = max(action.returned for action in some)
+        start = _Shrinking(model, [action for action in everything if action.invoked <= end], some, budget)
+        if start.is_contradiction():
+            return start
+    return _Shrinking(model, everything, certain, budget)
 
 
 class _Shrinking:
@@ -108,6 +119,9 @@ class _Shrinking:
         self._model = model
         self._budget = budget
         self._tries = 0
+
+    def is_contradiction(self) -> bool:
+        return self._contradicts(self.all, self.cut)
 
     def cut_off_beginning(self) -> None:
         """Before the latest event that leaves a contradiction, if there is one."""

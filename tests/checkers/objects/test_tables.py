@@ -253,6 +253,19 @@ INVALID: dict[str, tuple[str, list[Row], str, list[int], str]] = {
         "process 1 drained [7] (0.004 s to 0.005 s), though there was more inside: process 0's enqueue of 9 had been "
         "acknowledged at 0.003 s, and nobody is known to have taken it out",
     ),
+    "a drain that tells more than who found nothing meanwhile": (
+        "fifo-queue",
+        [
+            (3, "enqueue", 1, 1, 0, 1),
+            (2, "drain", None, [2], 2, 9),
+            (1, "dequeue", None, None, 3, 4),
+            (3, "enqueue", 2, 2, 5, 6),
+        ],
+        "not-empty",
+        [0, 2],
+        "process 2 drained [2] (0.002 s to 0.009 s), though there was more inside: process 3's enqueue of 1 had been "
+        "acknowledged at 0.001 s, and nobody is known to have taken it out",
+    ),
     "a drain in the wrong order": (
         "fifo-queue",
         [*TWO_IN, (1, "drain", None, [9, 7], 4, 5)],
