@@ -5,10 +5,8 @@ The total is given, or is that of the initial balances, or else that of the firs
 
 Where the initial balances are known and reads are linearizable, more can be said: a read's balances are the initial
 ones, changed by every transfer that was acknowledged before the read began, and by some of those that overlap it or
-whose answers never came. Whether some choice of these makes the balances is searched for: an account that does not fit
-yet needs one more of the transfers that touch it. What explained one read is tried first for the next, since an unknown
-transfer that happened stays. The question is NP-complete (subset sum), so the search of one read is bounded; a read for
-which it gives up makes the answer unknown.
+whose answers never came. Whether some choice of these makes the balances is searched for (subset.py). The question is
+NP-complete, so the search of one read is bounded; a read for which it gives up makes the answer unknown.
 """
 
 from __future__ import annotations
@@ -21,16 +19,15 @@ from typing import Any, Final, NamedTuple
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import Operation
-from checkers.invariants.findings import MOST_LISTED, Findings, Told, answered_ns, by_key, listing
-from checkers.invariants.subset import Change, Chosen, Undecided, choose
+from checkers.invariants.findings import MOST_LISTED, Findings, Told, answered_ns, listing
+from checkers.invariants.subset import Balances, Change, Undecided, Unknowns
 from checkers.linearizability.words import at, value
+from checkers.per_key import by_key
 from checkers.verdict import Result
 
 PROMISE: Final = "Money is neither made nor lost: every read is a snapshot of all accounts."
 MOST_UNDECIDED: Final = 20
 """Reads of one bank for which a search gave up, before no more are searched."""
-
-Balances = Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Bank:
     was acknowledged before they began."""
 
     total: int | None = None
-    initial: Balances | None = None
+    initial: Mapping[str, int] | None = None
     negative_allowed: bool = False
     linearizable: bool = True
     name: str = "bank"
@@ -67,10 +64,11 @@ def _unknown(tally: Counter[str]) -> str | None:
 
 
 class _Begun(NamedTuple):
-    """What was known when a read began: the sum of the settled transfers, the others, and how many were invoked."""
+    """What was known when a read began: the sum of the settled transfers, those in flight, and how many of those that
+    were ever acknowledged had been invoked."""
 
-    settled: dict[str, int]
-    open: list[Operation]
+    settled: Balances
+    flying: list[Operation]
     invoked: int
 
 
@@ -84,19 +82,17 @@ class _Judge:
         self._tally = tally
         self._first: Operation | None = None
         """The read whose accounts and total the others must have, where neither is given."""
-        self._assumed: frozenset[int] = frozenset()
-        """The unknown transfers that explained the last read."""
+        self._unknowns = Unknowns()
         self._explaining = rules.initial is not None and rules.linearizable
         self._undecided = 0
 
     def judge(self, operations: Sequence[Operation], budget: Budget) -> None:
-        for number, (read, begun, transfers) in enumerate(_reads(operations)):
+        for number, (read, begun, acknowledged) in enumerate(_reads(operations, self._unknowns)):
             if number % 256 == 0:
                 budget.spend()
             self._tally["reads"] += 1
             if self._is_whole(read) and self._explaining:
-                candidates = [*begun.open, *transfers[begun.invoked :]]
-                self._explain(read, begun.settled, candidates)
+                self._explain(read, begun.settled, [*begun.flying, *acknowledged[begun.invoked :]])
         self._tally["transfers"] += sum(op.f == "transfer" and op.outcome is EventType.OK for op in operations)
 
     # Each read by itself.
@@ -133,84 +129,71 @@ class _Judge:
 
     # What explains it.
 
-    def _explain(self, read: Operation, settled: Balances, candidates: list[Operation]) -> None:
+    def _explain(self, read: Operation, settled: Balances, flying: Sequence[Operation]) -> None:
         assert self._rules.initial is not None
+        taken = self._unknowns.sum
         left = {
             account: rest
             for account, initial in self._rules.initial.items()
-            if (rest := read.value[account] - initial - settled.get(account, 0))
+            if (rest := read.value[account] - initial - settled.get(account, 0) - taken.get(account, 0))
         }
         try:
-            chosen = self._choose(left, candidates)
+            explained = self._unknowns.explain(left, [change for op in flying if (change := change_of(op)) is not None])
         except Undecided:
             self._undecided += 1
             self._tally["snapshots_undecided"] += 1
             self._explaining = self._undecided < MOST_UNDECIDED
             return
-        if chosen is None:
-            self._no_snapshot(read, left, candidates)
+        self._tally["snapshots_explained"] += explained
+        if not explained:
             self._explaining = False  # money that is lost stays lost: later reads say the same
-            return
-        self._tally["snapshots_explained"] += 1
-        unknown = {op.invoked for op in candidates if op.outcome is EventType.INFO}
-        self._assumed = frozenset(chosen & unknown)
+            self._no_snapshot(read, flying)
 
-    def _choose(self, left: dict[str, int], candidates: list[Operation]) -> Chosen | None:
-        """The transfers that make up what is left; first those that the last read needed, with some others."""
-        changes = [change for op in candidates if (change := _change(op)) is not None]
-        assumed = [change for change in changes if change.name in self._assumed]
-        if assumed:
-            rest = dict(left)
-            for change in assumed:
-                change.take_from(rest)
-            others = [change for change in changes if change.name not in self._assumed]
-            try:
-                chosen = choose(rest, others)
-            except Undecided:
-                chosen = None
-            if chosen is not None:
-                return chosen | {change.name for change in assumed}
-        return choose(left, changes)
-
-    def _no_snapshot(self, read: Operation, left: Balances, candidates: Sequence[Operation]) -> None:
+    def _no_snapshot(self, read: Operation, flying: Sequence[Operation]) -> None:
         def tell() -> Told:
             text = (
-                f"process {read.process} read {value(read.value)} {at(answered_ns(read))}: with all transfers "
-                f"acknowledged before it began, that leaves {value(dict(left))} to explain, and none of the ways to "
-                f"choose among the {len(candidates):,} that may have counted does"
+                f"process {read.process} read {value(read.value)} {at(answered_ns(read))}: beside all transfers "
+                f"acknowledged before it began, no choice among the {len(flying):,} in flight and the "
+                f"{len(self._unknowns):,} whose answers never came makes these balances"
             )
-            return text, [read, *(candidates if len(candidates) < MOST_LISTED else ())]
+            return text, [read, *(flying if len(flying) < MOST_LISTED else ())]
 
         self._findings.add("no-snapshot", tell, key=self._key)
 
 
-def _reads(operations: Sequence[Operation]) -> Iterator[tuple[Operation, _Begun, list[Operation]]]:
-    """Each read that was answered, in the order of answers, with what was known when it began, and all transfers
-    invoked by now that did not certainly fail."""
+def _reads(operations: Sequence[Operation], unknowns: Unknowns) -> Iterator[tuple[Operation, _Begun, list[Operation]]]:
+    """Each read that was answered, in the order of answers, with what was known when it began, and the transfers
+    invoked by now that were ever acknowledged. `unknowns` is given the others, as they are invoked."""
     moments = [(op.invoked, False, op) for op in operations if op.outcome is not EventType.FAIL]
     moments += [(op.returned, True, op) for op in operations if op.outcome is EventType.OK]
     moments.sort(key=lambda moment: moment[0])
-    settled: dict[str, int] = {}
-    transfers: list[Operation] = []
-    unsettled: dict[int, Operation] = {}
+    settled: Balances = {}
+    acknowledged: list[Operation] = []
+    flying: dict[int, Operation] = {}
     begun: dict[int, _Begun] = {}
     for _, answered, op in moments:
-        if op.f == "transfer" and not answered:
-            transfers.append(op)
-            unsettled[op.invoked] = op
-        elif op.f == "transfer":
-            del unsettled[op.invoked]
-            if (change := _change(op)) is not None:
+        if op.f == "transfer":
+            change = change_of(op)
+            if change is None:
+                continue
+            if op.outcome is EventType.INFO:
+                unknowns.add(change)
+            elif answered:
+                del flying[op.invoked]
                 change.add_to(settled)
+            else:
+                flying[op.invoked] = op
+                acknowledged.append(op)
         elif op.f == "read" and answered:
-            yield op, begun.pop(op.invoked), transfers
+            yield op, begun.pop(op.invoked), acknowledged
         elif op.f == "read" and op.outcome is EventType.OK:
-            begun[op.invoked] = _Begun(dict(settled), list(unsettled.values()), len(transfers))
+            begun[op.invoked] = _Begun(dict(settled), list(flying.values()), len(acknowledged))
 
 
-def _change(op: Operation) -> Change | None:
+def change_of(op: Operation) -> Change | None:
     """What a transfer does; None for one that does nothing."""
     what: Mapping[str, Any] = op.invoke.value
-    if what["from"] == what["to"] or not what["amount"]:
+    source, target, amount = str(what["from"]), str(what["to"]), what["amount"]
+    if source == target or not amount:
         return None
-    return Change(op.invoked, str(what["from"]), str(what["to"]), what["amount"])
+    return Change(op.invoked, source, target, amount) if amount > 0 else Change(op.invoked, target, source, -amount)

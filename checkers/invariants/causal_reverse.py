@@ -28,9 +28,10 @@ from checkers.canonical import canonical
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import PENDING, Operation
-from checkers.invariants.findings import Findings, Told, answered_ns, by_key
+from checkers.invariants.findings import Findings, Told, answered_ns
 from checkers.invariants.long_fork import named
 from checkers.linearizability.words import at, value
+from checkers.per_key import by_key
 from checkers.verdict import Result
 
 PROMISE: Final = "A read that has an insert has every insert that was acknowledged before it was sent."
@@ -46,7 +47,7 @@ class CausalReverse:
         findings = Findings()
         live = [op for op in recording.history.operations if op.outcome is not EventType.FAIL]
         judged = _judge_groups([op for op in live if op.f == "txn"], findings)
-        for key, operations in by_key(op for op in live if op.f != "txn").items():
+        for key, operations in by_key([op for op in live if op.f != "txn"]).items():
             budget.spend()
             judged += _judge_set(key, operations, findings)
         return findings.result(

@@ -20,8 +20,9 @@ from typing import Final, NamedTuple
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import Operation
-from checkers.invariants.findings import MOST_LISTED, Findings, Told, answered_ns, by_key
+from checkers.invariants.findings import MOST_LISTED, Findings, Told, answered_ns
 from checkers.linearizability.words import at, value
+from checkers.per_key import by_key
 from checkers.verdict import Result
 
 PROMISE: Final = "A read lies between all that was acknowledged before it, and all that may have happened by its end."

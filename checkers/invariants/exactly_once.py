@@ -27,10 +27,11 @@ from checkers.canonical import canonical
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import Operation
-from checkers.invariants.findings import MOST_LISTED, Findings, Told, answered_ns, by_key, times
+from checkers.invariants.findings import MOST_LISTED, Findings, Told, answered_ns, times
 from checkers.invariants.set_full import Outcomes
 from checkers.invariants.sightings import Sightings
 from checkers.linearizability.words import at, value
+from checkers.per_key import by_key
 from checkers.verdict import Result
 
 PROMISE: Final = "A request that is sent several times takes effect once, and its answers agree."

@@ -29,8 +29,9 @@ from typing import Final, NamedTuple
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import PENDING, Operation
-from checkers.invariants.findings import Findings, Told, answered_ns, by_key
+from checkers.invariants.findings import Findings, Told, answered_ns
 from checkers.linearizability.words import at, value
+from checkers.per_key import by_key
 from checkers.verdict import Result
 
 PLAIN: Final = "A lock has one holder at a time. Its tokens grow, and an old one is refused."

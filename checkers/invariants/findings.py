@@ -1,4 +1,4 @@
-"""What the checkers of this folder share: objects apart by key, and findings of which the first few are told.
+"""What the checkers of this folder share: findings of which the first few are told.
 
 A system that is broken is often broken a hundred thousand times, so a finding's words are made only for the first few
 of its kind; the others are counted.
@@ -18,14 +18,6 @@ MOST_TOLD: Final = 5
 """Findings of one kind that are told."""
 MOST_LISTED: Final = 20
 """Operations of one finding that are listed: what needs more is told in numbers."""
-
-
-def by_key(operations: Iterable[Operation]) -> dict[str | None, list[Operation]]:
-    """The operations of each object, in the order of their invocations."""
-    objects: dict[str | None, list[Operation]] = {}
-    for op in operations:
-        objects.setdefault(op.key, []).append(op)
-    return objects
 
 
 def answered_ns(op: Operation) -> int:

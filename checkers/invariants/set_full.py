@@ -27,9 +27,10 @@ from checkers.canonical import canonical
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import Operation
-from checkers.invariants.findings import Findings, Told, answered_ns, by_key
+from checkers.invariants.findings import Findings, Told, answered_ns
 from checkers.invariants.sightings import NEVER, NO_TIME, Numbers, Sightings
 from checkers.linearizability.words import at, value
+from checkers.per_key import by_key
 from checkers.stats import quantiles
 from checkers.verdict import Result
 

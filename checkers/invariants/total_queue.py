@@ -30,8 +30,9 @@ from checkers.canonical import canonical
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import PENDING, Operation
-from checkers.invariants.findings import Findings, Told, answered_ns, by_key, times
+from checkers.invariants.findings import Findings, Told, answered_ns, times
 from checkers.linearizability.words import at, value
+from checkers.per_key import by_key
 from checkers.verdict import Result
 
 PROMISE: Final = "Every element that was put in comes out, once, and nothing else does."

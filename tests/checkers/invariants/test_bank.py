@@ -100,8 +100,8 @@ def test_no_snapshot_in_words() -> None:
     (anomaly,) = check(Bank(initial=INITIAL), history(*steps)).anomalies
     assert anomaly.operations == [0, 1]
     assert anomaly.text == (
-        'process 1 read {"a":3,"b":7,"c":0} at 0.002 s: with all transfers acknowledged before it began, that leaves '
-        '{"a":-2,"b":2} to explain, and none of the ways to choose among the 1 that may have counted does'
+        'process 1 read {"a":3,"b":7,"c":0} at 0.002 s: beside all transfers acknowledged before it began, no choice '
+        "among the 1 in flight and the 0 whose answers never came makes these balances"
     )
 
 
