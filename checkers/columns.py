@@ -108,7 +108,9 @@ class Operations(Sequence[Operation]):
         return Operations(self._source, self._places(rows), columns, self.fs, self.keys)
 
     def by_key(self) -> dict[str | None, Operations]:
-        """Each key's."""
+        """Each key's, those first that come first."""
+        if not len(self):
+            return {}
         names = [name if isinstance(name, str) else None for name in self.keys.all()]
         if len(names) == 1:
             return {names[0]: self}
