@@ -97,12 +97,10 @@ def nearest(
 
     Returns the place of the edge in `starts` (-1: there is none), the state before the circle closes, the relation that
     closes it, and what is left of the patience."""
-    queue = np.zeros(len(seen), np.int64)
-    between = np.zeros(len(seen), np.int64)
+    queue, between = np.zeros(len(seen), np.int64), np.zeros(len(seen), np.int64)
     chosen, closing, relation, best = -1, -1, 0, len(seen) + 1
     for at in range(len(starts)):
-        edge, source = starts[at], sources[at]
-        origin = 2 * source
+        edge, source, origin = starts[at], sources[at], 2 * sources[at]
         state = 2 * targets[edge] + (1 if alternate and relations[edge] & rw else 0)
         if patience <= 0 or best <= 2 or label[state] != label[origin] or level[state >> 1] > level[source]:
             continue
@@ -111,12 +109,10 @@ def nearest(
         begin = end = waiting = 0
         going = True
         while going:
-            node = state >> 1
-            step = 1 if node < txns else 0
+            node, step = state >> 1, 1 if state >> 1 < txns else 0
             reached = depth[state] + step
             for out in range(offsets[node], offsets[node + 1]) if reached < best else range(0, 0):
-                patience -= 1
-                kind = relations[out]
+                patience, kind = patience - 1, relations[out]
                 turn = 1 if alternate and kind & rw else 0
                 if step == 1 and (kind & mask == 0 or (turn == 1 and state & 1 == 1)):
                     continue
