@@ -104,7 +104,7 @@ def history(transactions: int, write: str, seed: int = 1) -> Iterator[Event]:
 
 
 def measure(path: Path, model: str) -> dict[str, object]:
-    """Loads and checks in this process. As in a command line that ends afterwards, nothing is collected meanwhile."""
+    """Loads and checks in this process. There is no garbage in it, so that nothing is collected meanwhile."""
     gc.disable()
     began, cpu = time.perf_counter(), time.process_time()
     recorded = decode(path.read_bytes())
