@@ -71,9 +71,8 @@ class Mode:
         ]
 
     def sentence(self) -> str:
-        """'stale reads: monotonic reads, eventual'"""
-        reached = ", ".join(level.value for level in self.reached) or "no level"
-        return f"{self.name} reads: {reached}" if self.name is not None else f"reads: {reached}"
+        """'stale: monotonic reads, eventual'"""
+        return f"{self.name or 'reads'}: {', '.join(level.value for level in self.reached) or 'none'}"
 
     def row(self) -> dict[str, Any]:
         """For tables, JSON values only."""
@@ -115,7 +114,7 @@ class ReadConsistency:
             verdict=verdict,
             anomalies=[anomaly for mode in modes for anomaly in mode.broken()],
             reason="; ".join(why for mode in modes for why in mode.unknown()) if verdict is Verdict.UNKNOWN else None,
-            algorithm="; ".join(mode.sentence() for mode in modes) or None,
+            algorithm=f"the levels reached ({'; '.join(mode.sentence() for mode in modes)})" if modes else None,
             operations=sum(op.f in READS and op.outcome is EventType.OK for op in history.operations),
             details={"modes": [mode.row() for mode in modes]},
         )

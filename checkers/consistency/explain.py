@@ -171,4 +171,4 @@ def _old(record: Record, wish: Wanted) -> str:
     if then.returned < first.invoked and then.completion is not None:
         sent = f"{first.invoke.time / 1e9:.3f} s"
         return f"which had been replaced by then: {did(then)}, before the other write was sent at {sent}"
-    return f"so that {did(then)} must come after {words.what(first)}"
+    return f"so {words.deed(then)} must come after {words.deed(first)}"

@@ -317,7 +317,7 @@ def test_each_mode_is_graded_with_all_writes_and_its_own_reads() -> None:
         ("lease", ["linearizable"]),
         (None, ["linearizable"]),
     ]
-    assert result.algorithm == "stale reads: sequential; lease reads: linearizable; reads: linearizable"
+    assert result.algorithm == "the levels reached (stale: sequential; lease: linearizable; reads: linearizable)"
 
 
 @pytest.mark.parametrize("spends", range(12))
