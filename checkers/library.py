@@ -86,7 +86,7 @@ def nothing(initial: Any) -> None:
         raise ValueError("null: every key of transactions begins empty")
 
 
-def an_object(name: str, about: str) -> Model:
+def an_object(name: str, about: str, *, nil_reads_say_nothing: bool = False) -> Model:
     """The row of an object that has a sequential specification in checkers/models."""
     specification = OBJECTS[name]
 
@@ -99,6 +99,7 @@ def an_object(name: str, about: str) -> Model:
         functions=specification.functions,
         checker=lambda initial: ObjectLinearizability(name, initial),
         accept=accept,
+        nil_reads_say_nothing=nil_reads_say_nothing,
     )
 
 
@@ -139,7 +140,11 @@ _ROWS: Final = (
         checker=lambda initial: RwRegister(),
         accept=nothing,
     ),
-    an_object("multi-register", "one value a key, several keys at once: txn of reads and writes"),
+    an_object(
+        "multi-register",
+        "one value a key, several keys at once: txn of reads and writes",
+        nil_reads_say_nothing=True,
+    ),
     an_object("mutex", "a lock: acquire, release by anyone"),
     an_object("owner-mutex", "a lock: acquire, release by the process that acquired it"),
     an_object("reentrant-mutex", "a lock that its holder can acquire again"),

@@ -45,7 +45,8 @@ class Line(msgspec.Struct, gc=False):
 
 
 class Builder:
-    """`nil_reads_say_nothing`: an ok read of nil matches any state, so its outcome is info."""
+    """`nil_reads_say_nothing`: an ok read of nil matches any state, so its outcome is info. In a transaction on several
+    registers, [:read k nil] is left out for the same reason."""
 
     def __init__(self, *, nil_reads_say_nothing: bool = False) -> None:
         self._nil_reads_say_nothing = nil_reads_say_nothing
@@ -99,10 +100,23 @@ class Builder:
         invoked = self._open.pop(process, None)
         if invoked != (event.f, event.key):
             raise HistoryError(line.line, _not_invoked(event, invoked))
-        nothing = line.value is None and event.f in READS and event.type is EventType.OK
-        if nothing and self._nil_reads_say_nothing:
-            return msgspec.structs.replace(event, type=EventType.INFO, error=READ_OF_NIL)
+        if self._nil_reads_say_nothing and event.type is EventType.OK:
+            return _without_nil_reads(line.value, event)
         return event
+
+
+def _without_nil_reads(value: Any, event: Event) -> Event:
+    """`value`: as the file has it, where nil is not yet the same as :nil."""
+    if value is None and event.f in READS:
+        return msgspec.structs.replace(event, type=EventType.INFO, error=READ_OF_NIL)
+    if event.f == "txn" and isinstance(value, list | tuple) and any(map(_reads_nil, value)):
+        kept = [each for raw, each in zip(value, event.value, strict=True) if not _reads_nil(raw)]
+        return msgspec.structs.replace(event, value=kept)
+    return event
+
+
+def _reads_nil(micro: Any) -> bool:
+    return isinstance(micro, list | tuple) and len(micro) == 3 and micro[0] == "read" and micro[2] is None
 
 
 def _not_invoked(event: Event, invoked: tuple[str, str | None] | None) -> str:

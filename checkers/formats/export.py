@@ -11,7 +11,8 @@ What differs between their models and ours, and what is written so that they say
   a read of :saw-what-it-expected, which nobody writes.
 - To Knossos a read of nil says nothing. Ours read nothing, which is a value: null is written :nil in the values of
   registers, and the model begins with it, (model/cas-register :nil). Our reader takes :nil for null.
-- A transaction is Elle's: [[:append k v] [:r k [v ...]]], where a read of nothing is nil.
+- A transaction is Elle's: [[:append k v] [:r k [v ...]]], where a read of nothing is nil; or, where its parts are named
+  :read and :write, one of Knossos' multi-register, where null is :nil as in its other registers.
 - The nemesis' events are all :info, as Jepsen's are.
 - Names of micro-operations, types, functions are keywords; all other strings are strings.
 """
@@ -95,7 +96,7 @@ def _seen(event: Event) -> Any:
 
 def _value(event: Event) -> Any:
     if event.f == "txn" and isinstance(event.value, list | tuple):
-        return [_micro_operation(each) for each in event.value]
+        return [_micro_operation(each, event.type) for each in event.value]
     if event.f not in REGISTER or event.process == NEMESIS:
         return event.value
     if event.f in ("read", "get"):
@@ -109,10 +110,13 @@ def _named_nothing(value: Any) -> Any:
     return NOTHING if value is None else value
 
 
-def _micro_operation(value: Any) -> Any:
-    if isinstance(value, list | tuple) and value and isinstance(value[0], str):
-        return [_name(value[0]), *value[1:]]
-    return value
+def _micro_operation(value: Any, type_: EventType) -> Any:
+    if not isinstance(value, list | tuple) or not value or not isinstance(value[0], str):
+        return value
+    name, rest = value[0], list(value[1:])
+    if len(value) == 3 and (name == "write" or (name == "read" and type_ is EventType.OK)):
+        rest = [rest[0], _named_nothing(rest[1])]
+    return [_name(name), *rest]
 
 
 def _name(text: str) -> str:

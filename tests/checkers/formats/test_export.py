@@ -131,3 +131,17 @@ def test_transactions_come_back_as_they_were(seed: int) -> None:
     after, format_ = read(b"".join(jepsen_edn(History(before))))
     assert format_ == "elle-edn"
     assert list(map(encode, after.events)) == list(map(encode, before))
+
+
+@pytest.mark.parametrize(
+    ("read_value", "verdict"), [("nil", "valid"), (":nil", "invalid"), ("1", "valid"), ("2", "invalid")]
+)
+def test_registers_of_knossos_in_one_transaction(read_value: str, verdict: str) -> None:
+    text = f"""{{:process 0 :type :invoke :f :txn :value [[:write :x 1] [:write :y 1]]}}
+{{:process 0 :type :ok :f :txn :value [[:write :x 1] [:write :y 1]]}}
+{{:process 0 :type :invoke :f :txn :value [[:read :x nil] [:read :y nil]]}}
+{{:process 0 :type :ok :f :txn :value [[:read :x {read_value}] [:read :y 1]]}}
+"""
+    before, _ = load(text.encode(), "multi-register")
+    after, _ = load(b"".join(jepsen_edn(before)), "multi-register")
+    assert [check(history, "multi-register").verdict for history in (before, after)] == [verdict, verdict]
