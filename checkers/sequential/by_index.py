@@ -22,7 +22,6 @@ long as no two unknown writes that were observed put the same value in one key.
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from dataclasses import dataclass
 from checkers.checker import Budget, Recording
 from checkers.events import EventType
 from checkers.history import READS, Operation
+from checkers.sequential.places import Window, unplaced
 from checkers.sequential.steps import INITIAL, Step, describe, steps
 from checkers.verdict import Anomaly, Result, Verdict
 
@@ -209,30 +209,20 @@ class _Sight:
     step: Step
 
 
-@dataclass(slots=True)
-class _Window:
-    """An observed unknown write must stand above `above` and at or below `latest`."""
-
-    above: int
-    latest: int
-    write: Step
-    observer: Step
-
-
 def _replay(operations: Sequence[Operation], all_steps: Sequence[Step]) -> Iterator[Anomaly]:
     by_key: dict[str | None, list[Step]] = {}
     for step in all_steps:
         by_key.setdefault(step.key, []).append(step)
     seen_before = _seen_before(operations)
-    windows: list[_Window] = []
+    windows: list[Window] = []
     for key_steps in by_key.values():
         yield from _replay_key(key_steps, seen_before, windows)
     taken = {_known(op) for op in operations if op.outcome is EventType.OK and _is_entry(op)}
-    yield from _unplaced(windows, taken)
+    yield from unplaced(windows, taken)
 
 
 def _replay_key(
-    key_steps: Sequence[Step], seen_before: dict[int, Operation], windows: list[_Window]
+    key_steps: Sequence[Step], seen_before: dict[int, Operation], windows: list[Window]
 ) -> Iterator[Anomaly]:
     """Walks the sights of one key up the log. `holder` is the write in place, and `above` the lowest index above
     which the next write may stand: that of the holder, or of the last sight of it."""
@@ -272,12 +262,12 @@ def _written_since(sight: _Sight, holder: Step | None, unknown: dict[bytes | Non
     return chain
 
 
-def _windows(chain: Sequence[Step], sight: _Sight, above: int, seen_before: dict[int, Operation]) -> Iterator[_Window]:
+def _windows(chain: Sequence[Step], sight: _Sight, above: int, seen_before: dict[int, Operation]) -> Iterator[Window]:
     """Windows that follow each other, so that the earliest deadline first keeps the chain's order."""
     for number, write in enumerate(chain, 1):
         told = seen_before.get(write.operation.invoked)
         above = max(above, _known(told)) if told is not None else above
-        yield _Window(above, sight.index - len(chain) + number, write, sight.step)
+        yield Window(above, sight.index - len(chain) + number, write, sight.step)
         above += 1
 
 
@@ -305,35 +295,4 @@ def _wrong_value(sight: _Sight, holder: Step | None, unknown: Step | None = None
         key=op.key,
         operations=sorted(named),
         text=f"{describe(op)}{_where(op)} at log index {sight.index}, but {should}",
-    )
-
-
-def _unplaced(windows: list[_Window], taken: set[int]) -> Iterator[Anomaly]:
-    """Gives each window a free index of its own, earliest deadline first."""
-    pending = sorted(windows, key=lambda window: window.above)
-    waiting: list[tuple[int, int, _Window]] = []
-    index, position = 0, 0
-    while position < len(pending) or waiting:
-        if not waiting:
-            index = max(index, pending[position].above)
-        index += 1
-        while position < len(pending) and pending[position].above < index:
-            heapq.heappush(waiting, (pending[position].latest, position, pending[position]))
-            position += 1
-        if index in taken:
-            continue
-        latest, _, window = heapq.heappop(waiting)
-        if latest < index:
-            yield _no_place(window)
-            index -= 1  # the index is still free
-
-
-def _no_place(window: _Window) -> Anomaly:
-    write, observer = window.write.operation, window.observer.operation
-    return Anomaly(
-        kind="impossible-index",
-        key=write.key,
-        operations=[write.invoked, observer.invoked],
-        text=f"{describe(observer)} at log index {window.latest}, but the write of that value can only stand above "
-        f"log index {window.above}, and no index between them is free: {describe(write)}",
     )
