@@ -37,6 +37,8 @@ class Said:
 
     answer: str
     seconds: float
+    own_s: float
+    """Of the process itself, on all processors: what is left when others use the machine as well."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Porcupine:
             path.write_text("".join(f"{line}\n" for line in lines(history)))
         command = [str(self.program), f"{limit_s}s", *map(str, paths)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        return [Said(answer, float(seconds)) for answer, seconds in map(str.split, done.stdout.splitlines())]
+        return [Said(answer, float(took), float(own)) for answer, took, own in map(str.split, done.stdout.splitlines())]
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
