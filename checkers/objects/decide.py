@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from checkers.checker import Budget
-from checkers.models import Action, Model, State
+from checkers.models import MODELS, Action, Model, State
 from checkers.objects import bag, fifo, lifo, membership
 from checkers.objects.outcome import Contradiction, Linearizable, Outcome, OutOfReach, merged
 from checkers.objects.search import search
@@ -61,7 +61,7 @@ def decide(model: Model, actions: Sequence[Action], budget: Budget, starts: Sequ
 
 def _decide_part(model: Model, part: Sequence[Action], budget: Budget) -> Decision:
     fast = FAST.get(model.name)
-    if fast is None:
+    if fast is None or type(model) is not type(MODELS[model.name]):
         return Decision(search(model, part, budget), SEARCH, f"it decides every {model.name}")
     try:
         return Decision(fast.decide(part), fast.name, fast.why)

@@ -37,7 +37,7 @@ def done(op: Operation) -> str:
     if op.f == "txn":
         return ", ".join(map(_micro, op.value))
     token = f" (token {value(op.value)})" if op.f in ("acquire", "release") and op.value is not None else ""
-    return _DONE[op.f].format(value(op.value)) + token
+    return _DONE.get(op.f, f"did {op.f} {{}}").format(value(op.value)) + token
 
 
 def _micro(micro: Any) -> str:

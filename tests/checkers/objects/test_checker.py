@@ -19,7 +19,7 @@ from checkers.events import EventType
 from checkers.history import PENDING, History, HistoryError, Operation
 from checkers.library import MODELS as ROWS
 from checkers.library import BadInitial, check
-from checkers.models import MODELS
+from checkers.models import MODELS, UNKNOWN, Call, Model, State
 from checkers.objects import ObjectLinearizability, check_object, validate
 from checkers.objects.decide import FAST, SEARCH
 from checkers.objects.validate import core_flaw, flaw
@@ -79,6 +79,34 @@ def test_a_contradiction_outlives_its_time() -> None:
     budget = Budget(seconds_left=lambda: next(left, 0.0))
     (anomaly,) = check_object("fifo-queue", operations([*GOOD, (1, "dequeue", None, 1, 4, 5)]), budget=budget).anomalies
     assert not anomaly.details["minimal"]
+
+
+class Switch(Model):
+    """Somebody else's object: flip answers whether it is on now."""
+
+    name = "switch"
+    functions = ("flip",)
+    start = False
+
+    def calls(self, operation: Operation) -> Call:
+        return Call("flip", None, operation.value if operation.outcome is EventType.OK else UNKNOWN)
+
+    def given(self, value: Any) -> Sequence[Call]:
+        return ()
+
+    def step(self, state: State, call: Call) -> Iterable[State]:
+        return (not state,) if call.output in (UNKNOWN, not state) else ()
+
+
+def test_a_model_of_ones_own() -> None:
+    on_off: list[Row] = [(0, "flip", None, True, 0, 1), (0, "flip", None, False, 2, 3)]
+    assert check_object(Switch(), operations(on_off)).witness == [0, 2]
+    (anomaly,) = check_object(Switch(), operations([*on_off, (1, "flip", None, False, 4, 5)])).anomalies
+    assert (anomaly.operations, anomaly.details["minimal"]) == ([2, 4], True)
+    assert anomaly.text == (
+        "no order explains these together: process 0 did flip false (0.002 s to 0.003 s); "
+        "process 1 did flip false (0.004 s to 0.005 s)"
+    )
 
 
 @pytest.mark.parametrize("model", MODELS)
