@@ -95,6 +95,8 @@ def _judge(path: str, asked: Asked, results: Path) -> tuple[dict[str, Any], Hist
     if path == STANDARD_INPUT or Path(path).is_file():
         verdict, history = judge_lone(_name(path), _bytes(path), asked)
         return verdict, history, None
+    if asked.model is not None and not Path(path).exists() and not (results / path).exists():
+        raise BadInput(f"There is no file {path}, and no run of that name in {results}.")
     folder = find(results, path)
     if asked.model is not None:
         verdict, history = judge_lone(str(folder.history_path), _bytes(str(folder.history_path)), asked)

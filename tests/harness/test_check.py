@@ -165,6 +165,21 @@ def test_no_time_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     assert checked(capsys, APPENDS + KV, "--model", "kv", "--time-limit", "0.000001")[0] == 2
 
 
+def test_no_such_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("check", "nowhere.edn", "--model", "register") == 3
+    assert "There is no file nowhere.edn, and no run of that name in results/runs." in capsys.readouterr().err
+
+
+def test_a_run_by_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    """What it was judged before is left as it is."""
+    folder = Path("results/runs/one")
+    folder.mkdir(parents=True)
+    (folder / "history.jsonl").write_text(OURS)
+    assert command("check", "one", "--model", "cas-register", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["source"].endswith("one/history.jsonl")
+    assert [path.name for path in folder.iterdir()] == ["history.jsonl"]
+
+
 def test_export(capsys: pytest.CaptureFixture[str]) -> None:
     Path("history").write_text(OURS)
     assert command("export", "history") == 0
