@@ -42,13 +42,14 @@ PORCUPINE_LIMIT_S: Final = 300.0
 def history(
     operations: int, seed: int = 1, clients: int = 10, functions: Sequence[str] = ("read", "read", "write", "cas")
 ) -> Iterator[Event]:
-    """A linearizable history: each operation takes effect at some moment while it is open."""
+    """A linearizable history: each operation takes effect at some moment while it is open, and clients are never
+    idle."""
     rng = random.Random(seed)
     index, value = 0, 0
     state: Any = None
     waiting: dict[int, list[Any]] = {}
     """Process -> f, what it is about, whether it took effect, what it saw."""
-    processes = list(range(clients))
+    processes, idle = list(range(clients)), list(range(clients))
 
     def event(process: int, kind: EventType, f: str, what: Any, **more: Any) -> Event:
         nonlocal index
@@ -58,17 +59,18 @@ def history(
 
     begun = 0
     while begun < operations or waiting:
-        place = rng.randrange(clients)
-        process = processes[place]
-        if process not in waiting:
-            if begun == operations:
-                continue
+        if idle and begun < operations:
+            process = processes[idle.pop()]
             begun += 1
             f = rng.choice(functions)
             value += f != "read"
             what: Any = {"read": None, "write": value, "cas": [state, value]}[f]
             waiting[process] = [f, what, False, None]
             yield event(process, EventType.INVOKE, f, what)
+            continue
+        place = rng.randrange(clients)
+        process = processes[place]
+        if process not in waiting:
             continue
         f, what, happened, saw = waiting[process]
         if not happened:
@@ -77,6 +79,7 @@ def history(
                 state = what if f == "write" else what[1]
             continue
         del waiting[process]
+        idle.append(place)
         if f == "write" and rng.random() < UNKNOWN:
             processes[place] += clients
             yield event(process, EventType.INFO, f, what, error="timeout")
