@@ -5,7 +5,7 @@ linearizable exactly if each key's part is, so keys are checked one by one. Read
 
 1. actions.py   what an outcome says about a register
 2. zones.py     the fast algorithm and its proof; clusters.py its first half
-3. frontier.py  the general search; open_actions.py and needed.py its bookkeeping
+3. frontier.py   the general search; sweep.py one pass of it, open_actions.py and needed.py its bookkeeping
 4. register.py  which of the two decides
 5. earliest.py  the first contradiction; shrink.py a minimal one; explain.py, words.py from there to words
 6. long.py       all of it for long histories, over columns: columns.py, column_zones.py
