@@ -6,9 +6,13 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+from hypothesis import settings
 
 from harness.errors import CannotRun
 from harness.image import ensure
+
+settings.register_profile("raftstorm", deadline=None)  # how long an example takes says what else the machine does
+settings.load_profile("raftstorm")
 
 
 @cache

@@ -231,7 +231,7 @@ def test_the_leader_is_the_one_in_the_highest_term() -> None:
     assert leader_of({"n1": None}) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.sampled_from([0.5, 5.0, 20.0]))
 def test_any_schedule_is_carried_out_and_lifted(seed: int, interval_s: float) -> None:
     played = stage(seed)

@@ -57,7 +57,7 @@ def compare(rng: random.Random, shape: dict[str, Any]) -> None:
 
 
 @shapes
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rng=randoms)
 def test_agrees_with_the_definitions(shape: dict[str, Any], rng: random.Random) -> None:
     compare(rng, shape)
@@ -74,7 +74,7 @@ def test_agrees_with_the_definitions_at_length(shape: dict[str, Any]) -> None:
 
 
 @shapes
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rng=randoms)
 def test_levels_nest(shape: dict[str, Any], rng: random.Random) -> None:
     """Whatever holds, all that is weaker holds: also where each level is decided by itself, not by what follows."""
@@ -92,7 +92,7 @@ def test_levels_nest(shape: dict[str, Any], rng: random.Random) -> None:
 
 
 @shapes
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rng=randoms)
 def test_contradictions_are_true_and_minimal(shape: dict[str, Any], rng: random.Random) -> None:
     """The operations of an anomaly contradict each other without all others, and no more when one is left out."""
@@ -125,7 +125,7 @@ def _events(operation: Operation) -> list[int]:
 
 
 @shapes
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rng=randoms)
 def test_what_cannot_change_the_grade(shape: dict[str, Any], rng: random.Random) -> None:
     """Names of values, keys and processes, times, and operations that certainly did not happen mean nothing."""
@@ -137,7 +137,7 @@ def test_what_cannot_change_the_grade(shape: dict[str, Any], rng: random.Random)
 
 
 @shapes
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rng=randoms)
 def test_fewer_reads_only_ever_allow_more(shape: dict[str, Any], rng: random.Random) -> None:
     history, restarts = with_nodes(drawn(rng, **shape), rng)

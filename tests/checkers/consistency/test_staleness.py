@@ -92,7 +92,7 @@ def by_definition(record: Record, read: int) -> int:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rng=st.randoms(use_true_random=False))
 def test_without_indexes_it_is_as_defined(rng: random.Random) -> None:
     record, found = measured(drawn(rng, most=12))
@@ -139,7 +139,7 @@ class Log:
 
 
 @pytest.mark.parametrize("indexes", [True, False], ids=["with log indexes", "without"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rng=st.randoms(use_true_random=False))
 def test_it_is_never_more_than_the_truth_and_just_that_by_index(indexes: bool, rng: random.Random) -> None:
     """Writes take effect as they are acknowledged here, so that the log has come as far as has been told."""

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from checkers.events import NEMESIS, Event, EventType
@@ -111,7 +111,6 @@ def _answered(rng: random.Random, index: int, asked: Event) -> Event:
     return event(index, type_, asked.f, asked.value, **more)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_registers_keep_their_verdicts(seed: int) -> None:
     before = History(random_register(random.Random(seed)))
@@ -122,7 +121,6 @@ def test_registers_keep_their_verdicts(seed: int) -> None:
     assert verdicts[0] == verdicts[1], text.decode()
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_transactions_come_back_as_they_were(seed: int) -> None:
     rng = random.Random(seed)

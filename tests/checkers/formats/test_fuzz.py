@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.checkers.formats.fuzzing import FORMATS, SEEDS, TOKENS, inputs, outcome
@@ -11,7 +11,6 @@ from tests.checkers.formats.fuzzing import FORMATS, SEEDS, TOKENS, inputs, outco
 pieces = st.one_of(st.binary(max_size=20), st.sampled_from(TOKENS), st.sampled_from(SEEDS))
 
 
-@settings(deadline=None)
 @given(st.lists(pieces, max_size=8).map(b" ".join), st.sampled_from(FORMATS))
 def test_any_bytes(data: bytes, format: str) -> None:
     assert outcome(data, format) in ("history", "refused")

@@ -164,7 +164,7 @@ def against_every_choice(dice: Random) -> None:
     assert (check(Bank(initial=INITIAL), mutated).verdict is not Verdict.INVALID) is right
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_against_every_choice(dice: Random) -> None:
     against_every_choice(dice)

@@ -97,7 +97,7 @@ def against_all_pairs(dice: Random) -> None:
     assert found is reversed_in_a_pair(list(mutated.operations))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_against_all_pairs(dice: Random) -> None:
     against_all_pairs(dice)

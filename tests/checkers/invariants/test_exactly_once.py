@@ -105,7 +105,7 @@ def against_counting(dice: Random) -> None:
         assert ("lost" in kinds(check(ExactlyOnce(), History(events)))) is certain
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_against_counting(dice: Random) -> None:
     against_counting(dice)

@@ -199,7 +199,7 @@ def against_every_order(dice: Random) -> None:
     assert check(checker, mutated).verdict is not Verdict.INVALID or not right(mutated, lease)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_against_every_order(dice: Random) -> None:
     against_every_order(dice)

@@ -115,7 +115,7 @@ def against_every_order(dice: Random) -> None:
     assert (check(LongFork(), mutated).verdict is not Verdict.INVALID) is explained(reads, inserts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_against_every_order(dice: Random) -> None:
     against_every_order(dice)

@@ -224,7 +224,7 @@ def name_of(one: Any) -> str:
 
 @pytest.mark.parametrize("change", CHANGES, ids=name_of)
 @pytest.mark.parametrize("subject", SUBJECTS, ids=name_of)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(dice=st.randoms(use_true_random=False))
 def test_verdicts_stay(subject: Subject, change: Any, dice: Random) -> None:
     holds(subject, change, dice)
@@ -246,7 +246,7 @@ def forgets_harmlessly(subject: Subject, dice: Random) -> None:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=name_of)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(dice=st.randoms(use_true_random=False))
 def test_forgetting_an_answer_never_makes_a_contradiction(subject: Subject, dice: Random) -> None:
     forgets_harmlessly(subject, dice)

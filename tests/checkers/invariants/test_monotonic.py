@@ -138,7 +138,7 @@ def against_every_order(dice: Random) -> None:
         assert (check(checker, mutated).verdict is not Verdict.INVALID) is explained(reads, order)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_against_every_order(dice: Random) -> None:
     against_every_order(dice)

@@ -174,7 +174,7 @@ def against_every_order(dice: Random) -> None:
     assert found is not right or (removes and not found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_against_every_order_of_one_elements_operations(dice: Random) -> None:
     against_every_order(dice)

@@ -183,7 +183,7 @@ def against_everything(dice: Random) -> None:
     assert found is not right or (repeats and not found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_against_everything(dice: Random) -> None:
     against_everything(dice)

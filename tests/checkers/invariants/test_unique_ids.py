@@ -56,7 +56,7 @@ def against_pairs(dice: Random) -> None:
     assert (check(UniqueIds(), recorded).verdict is Verdict.VALID) is unique_by_pairs(recorded)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_against_all_pairs(dice: Random) -> None:
     against_pairs(dice)

@@ -45,7 +45,7 @@ randoms = st.randoms(use_true_random=False)
 
 @shapes
 @given(rng=randoms)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_all_agree(shape: Shape, rng: random.Random) -> None:
     compare(rng, shape)
 
@@ -125,7 +125,7 @@ def is_minimal(operations: Sequence[Operation], found: Sequence[Action], initial
 
 @shapes
 @given(rng=randoms)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_cannot_change_the_verdict(shape: Shape, rng: random.Random) -> None:
     """Later completions, unknown outcomes and fewer reads only ever allow more; names of values mean nothing."""
     operations = Simulation(rng, shape).run().operations
@@ -141,7 +141,7 @@ def test_what_cannot_change_the_verdict(shape: Shape, rng: random.Random) -> Non
 
 @shapes
 @given(rng=randoms)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_what_means_nothing(shape: Shape, rng: random.Random) -> None:
     """Operations that certainly did not happen, times, and which process did it: verdict and contradiction stay."""
     operations = Simulation(rng, shape).run().operations

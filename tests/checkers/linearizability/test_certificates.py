@@ -61,7 +61,7 @@ LONG = Shape(least_operations=500, most_operations=700, wrong=0.002)
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 @given(rng=st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_answer_has_one(shape: Shape, rng: random.Random) -> None:
     certified(Simulation(rng, shape).run(), shape.initial, rng)
 

@@ -56,7 +56,7 @@ randoms = st.randoms(use_true_random=False)
 
 @shapes
 @given(rng=randoms)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_all_agree(shape: Shape, rng: random.Random) -> None:
     compare(rng, shape)
 

@@ -126,7 +126,7 @@ def test_the_library_refuses_in_one_sentence() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 @given(rng=st.randoms(use_true_random=False))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_what_cannot_change_the_verdict(shape: Shape, rng: random.Random) -> None:
     """Later completions, unknown outcomes, fewer observations only ever allow more; what certainly did not happen, when
     it was, and the names of processes and values mean nothing."""

@@ -203,14 +203,14 @@ def claimed_histories(draw: st.DrawFn) -> History:
 
 
 @pytest.mark.slow
-@settings(max_examples=100_000, deadline=None)
+@settings(max_examples=100_000)
 @given(claimed_histories())
 def test_agrees_with_every_placement_at_length(recorded: History) -> None:
     result = SequentialByIndex().check(Recording(recorded), Budget())
     assert (result.verdict is Verdict.VALID) == brute_force(list(recorded.operations))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(claimed_histories())
 def test_agrees_with_every_placement(recorded: History) -> None:
     result = SequentialByIndex().check(Recording(recorded), Budget())

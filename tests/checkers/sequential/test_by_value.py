@@ -87,7 +87,7 @@ def test_repeated_values_are_unknown_not_guessed() -> None:
     assert result.reason is not None
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(small_histories())
 def test_agrees_with_every_interleaving(recorded: History) -> None:
     result = SequentialByValue().check(Recording(recorded), Budget())
@@ -98,14 +98,14 @@ def test_agrees_with_every_interleaving(recorded: History) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=100_000, deadline=None)
+@settings(max_examples=100_000)
 @given(small_histories())
 def test_agrees_with_every_interleaving_at_length(recorded: History) -> None:
     expected = Verdict.VALID if brute_force(recorded.operations) else Verdict.INVALID
     assert SequentialByValue().check(Recording(recorded), Budget()).verdict is expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(small_histories())
 def test_saturation_refutes_only_what_is_refutable(recorded: History) -> None:
     try:

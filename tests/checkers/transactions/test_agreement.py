@@ -49,7 +49,7 @@ def never_accused(rng: random.Random, level: str, write: str) -> None:
 
 @pytest.mark.parametrize("write", WRITES)
 @given(rng=randoms)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_invalid_means_that_no_serial_order_explains_it(write: str, rng: random.Random) -> None:
     sound(rng, write)
 
@@ -57,7 +57,7 @@ def test_invalid_means_that_no_serial_order_explains_it(write: str, rng: random.
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("level", LEVELS)
 @given(rng=randoms)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_database_is_never_accused_of_what_it_forbids(level: str, write: str, rng: random.Random) -> None:
     never_accused(rng, level, write)
 

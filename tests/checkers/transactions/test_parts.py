@@ -49,7 +49,7 @@ def test_compiled_loops_do_what_is_written(write: str, monkeypatch: pytest.Monke
 
 
 @given(rng=randoms)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_suspects_leave_nobody_out(rng: random.Random) -> None:
     table = tabulate(some(rng, "append", wrong=0.4).operations, "append")
     found = set(list_findings.suspects(lists.Lists(table)).tolist())
@@ -62,7 +62,7 @@ def test_suspects_leave_nobody_out(rng: random.Random) -> None:
 
 
 @given(rng=randoms)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_orders_are_those_of_the_events(rng: random.Random) -> None:
     """Nodes between transactions stand for exactly the pairs that they should."""
     table = tabulate(some(rng, "append").operations, "append")
@@ -95,7 +95,7 @@ def reachable(graph: Graph) -> set[tuple[int, int]]:
 
 
 @given(rng=randoms)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_many_to_many_is_all_pairs(rng: random.Random) -> None:
     txns = 40
     many = [np.array(sorted(rng.sample(range(2 * txns), rng.randint(0, 2 * txns)))) for _ in range(2)]
@@ -160,7 +160,7 @@ def other_processes(recorded: History, rng: random.Random) -> History:
 @pytest.mark.parametrize("write", ["append", "w"])
 @pytest.mark.parametrize("change", [dropped, renamed, shifted, other_processes])
 @given(rng=randoms)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_what_changes_nothing(
     change: Callable[[History, random.Random], History], write: str, rng: random.Random
 ) -> None:
@@ -169,7 +169,7 @@ def test_what_changes_nothing(
 
 
 @given(rng=randoms)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_fewer_reads_accuse_of_no_more(rng: random.Random) -> None:
     """Reads of registers that are forgotten leave a history with fewer reasons."""
     recorded = some(rng, "w")

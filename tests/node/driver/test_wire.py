@@ -6,7 +6,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from node_image.driver.wire import PeerMessage, WireError, decode, encode
@@ -69,13 +69,11 @@ def test_no_kind_of_message_is_left_out() -> None:
     assert set(BY_KIND) == {*raft.Message.__args__, *replica.ReplicaMessage.__args__}
 
 
-@settings(deadline=None)
 @given(messages)
 def test_round_trip(message: PeerMessage) -> None:
     assert decode(encode(message)) == message
 
 
-@settings(deadline=None)
 @given(messages, st.data())
 def test_damaged_bytes_are_another_message_or_refused(message: PeerMessage, data: st.DataObject) -> None:
     whole = bytearray(encode(message))
@@ -85,7 +83,6 @@ def test_damaged_bytes_are_another_message_or_refused(message: PeerMessage, data
     assert decoded is None or decode(encode(decoded)) == decoded
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
     decoded = decoded_or_none(data)
