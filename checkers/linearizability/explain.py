@@ -2,7 +2,8 @@
 
 A shrunk contradiction (shrink.py) is looked at as a person would: is a value out of nowhere, or from the future? Did
 two compare-and-sets replace one and the same value? Did somebody see an old value after a newer one was there? What
-is none of these is told as it is: these operations, at these times, cannot be put in any order.
+is none of these is told as it is: these operations, at these times, cannot be put in any order. One node alone that
+shows what is old is no lost write: it may just not know yet what the others know.
 
 | kind | what happened |
 |---|---|
@@ -13,7 +14,7 @@ is none of these is told as it is: these operations, at these times, cannot be p
 | cas-circle | compare-and-sets each replaced what the next one wrote |
 | cas-refused-match | a compare-and-set did not match, but saw the very value that it expected |
 | stale-read | an older value was seen after a newer one was there |
-| lost-write | the same, and nobody sees the newer value from then on |
+| lost-write | the same at several nodes (processes, where no node is told), and nobody sees the newer value any more |
 | stale-cas | a compare-and-set replaced an older value after a newer one was there |
 | not-linearizable | anything else |
 """
@@ -148,11 +149,15 @@ class _Case:
     def _kind_of_going_back(self, last: Action, newest: Action, old: Value) -> str:
         if last.kind == CAS:
             return "stale-cas"
-        saw_new = [a for a in self.everything if newest.value in needs(a)]
-        saw_old_later = any(a.invoked > last.returned and old in needs(a) for a in self.everything)
-        if not saw_new or (saw_old_later and all(a.returned < last.returned for a in saw_new)):
-            return "lost-write"
-        return "stale-read"
+        since = [a for a in self.everything if a.certain and a.returned >= last.returned]
+        showed_old = {self._place(a) for a in since if old in needs(a)}
+        gone = len(showed_old) > 1 and not any(newest.value in needs(a) for a in since)
+        return "lost-write" if gone else "stale-read"
+
+    def _place(self, action: Action) -> object:
+        """The node that answered, or the process where nodes are not told."""
+        op = self.op(action)
+        return op.process if op.completion is None or op.completion.node is None else op.completion.node
 
     def _anything(self) -> Story:
         told = [words.between(self.op(action)) for action in self.core]

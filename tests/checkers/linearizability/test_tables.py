@@ -92,6 +92,13 @@ INVALID: dict[str, tuple[list[Row], str, list[int], str]] = {
         "process 1 read null at 0.003 s (the initial value), after process 0's write of 1 had been acknowledged at "
         "0.001 s",
     ),
+    "gone for one alone": (
+        [(0, "w", 1, 0, 1), (1, "r", None, 2, 3), (1, "r", None, 4, 5)],
+        "stale-read",
+        [0, 2],
+        "process 1 read null at 0.003 s (the initial value), after process 0's write of 1 had been acknowledged at "
+        "0.001 s",
+    ),
     "two from one": (
         [(0, "w", 1, 0, 1), (1, "c", [1, 2], 2, 5), (2, "c", [1, 3], 3, 4)],
         "cas-conflict",
@@ -128,7 +135,7 @@ INVALID: dict[str, tuple[list[Row], str, list[int], str]] = {
     ),
     "repeated, and seen too late": (
         [(0, "w", 1, 0, 1), (0, "w", 2, 2, 3), (0, "w", 1, 4, 5), (0, "w", 3, 6, 7), (1, "r", 1, 8, 9)],
-        "lost-write",
+        "stale-read",
         [0, 4, 6, 8],
         "process 1 read 1 at 0.009 s, after process 0's write of 3 had been acknowledged at 0.007 s; that was begun at "
         "0.006 s, after process 0's write of 1 had been acknowledged at 0.005 s; that was begun at 0.004 s, after "
