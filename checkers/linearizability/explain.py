@@ -14,7 +14,7 @@ shows what is old is no lost write: it may just not know yet what the others kno
 | cas-circle | compare-and-sets each replaced what the next one wrote |
 | cas-refused-match | a compare-and-set did not match, but saw the very value that it expected |
 | stale-read | an older value was seen after a newer one was there |
-| lost-write | the same at several nodes (processes, where no node is told), and nobody sees the newer value any more |
+| lost-write | the same at several nodes (processes, where no node is told), and what was there never comes back |
 | stale-cas | a compare-and-set replaced an older value after a newer one was there |
 | not-linearizable | anything else |
 """
@@ -141,17 +141,19 @@ class _Case:
             begun = words.at(self.op(newer).invoke.time)
             text += f"; that was begun {begun}, after {words.had_done(self.op(older))}"
         text += f"; and {len(rest) - MOST_TOLD} more before that" if len(rest) > MOST_TOLD else ""
-        return self._kind_of_going_back(last, rest[0], old[0]), text, ()
+        return self._kind_of_going_back(last, old[0]), text, ()
 
     def _if_initial(self, value: Value) -> str:
         return " (the initial value)" if value == canonical(self.initial) else ""
 
-    def _kind_of_going_back(self, last: Action, newest: Action, old: Value) -> str:
+    def _kind_of_going_back(self, last: Action, old: Value) -> str:
         if last.kind == CAS:
             return "stale-cas"
         since = [a for a in self.everything if a.certain and a.returned >= last.returned]
-        showed_old = {self._place(a) for a in since if old in needs(a)}
-        gone = len(showed_old) > 1 and not any(newest.value in needs(a) for a in since)
+        showed_old = [a for a in since if old in needs(a)]
+        in_place = {a.value for a in self.everything if a.kind != READ and a.returned < showed_old[-1].invoked} - {old}
+        came_back = any(in_place & set(needs(a)) for a in since if a.returned > showed_old[-1].returned)
+        gone = len({self._place(a) for a in showed_old}) > 1 and not came_back
         return "lost-write" if gone else "stale-read"
 
     def _place(self, action: Action) -> object:
