@@ -14,12 +14,16 @@ The three completions are the whole of what a client can know:
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 NEMESIS: Final = "nemesis"
 """The `process` of events that tell of faults."""
+
+
+MOST_TIME_NS: Final = 1 << 62
+"""146 years: what is more is no time since a run began."""
 
 
 class EventType(StrEnum):
@@ -34,7 +38,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, gc=Fa
 
     index: int
     """Position in the history, from 0, without gaps."""
-    time: int
+    time: Annotated[int, msgspec.Meta(le=MOST_TIME_NS)]
     """Nanoseconds since the run began, never decreasing."""
     process: int | str
     """A client process, or NEMESIS."""

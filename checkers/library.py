@@ -200,6 +200,10 @@ def check(
         raise HistoryError(history.line_of(error.event), f"{error.why} (judged as {row.name})") from error
 
 
+OF_KNOSSOS: Final = "multi-register"
+"""The model whose transactions look like Elle's, but are Knossos' own: they know other names of steps."""
+
+
 def load(
     data: bytes, model: str, *, format: str = AUTO, nil_reads_say_nothing: bool | None = None
 ) -> tuple[History, str]:
@@ -209,7 +213,7 @@ def load(
     None: as Knossos' own model of that object has it. Raises UnknownModel, UnknownFormat and HistoryError."""
     if nil_reads_say_nothing is None:
         nil_reads_say_nothing = model_named(model).nil_reads_say_nothing
-    return read(data, format, nil_reads_say_nothing=nil_reads_say_nothing)
+    return read(data, format, nil_reads_say_nothing=nil_reads_say_nothing, of_elle=model != OF_KNOSSOS)
 
 
 def check_bytes(

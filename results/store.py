@@ -118,9 +118,15 @@ class RunFolder:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Readers see the old content or the new, never a part. Raises StoreError."""
+    """Readers see the old content or the new, never a part. Raises StoreError.
+
+    A link stays one: the file that it names is written. What is no regular file (a pipe, a device) is written to."""
+    path = path.resolve()
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)
+            return
         beside.write_bytes(data)
         beside.replace(path)
     except OSError as error:

@@ -31,12 +31,13 @@ from checkers.history import History
 
 AUTO: Final = "auto"
 JEPSEN_EDN: Final = "jepsen-edn"
+ELLE_EDN: Final = "elle-edn"
 READERS: Final[Mapping[str, Callable[[bytes], History]]] = {
     "raftstorm": read_raftstorm,
     JEPSEN_EDN: read_jepsen_edn,
     "jepsen-log": read_jepsen_log,
     "porcupine-kv": read_porcupine_kv,
-    "elle-edn": read_elle_edn,
+    ELLE_EDN: read_elle_edn,
 }
 
 
@@ -44,11 +45,16 @@ class UnknownFormat(ValueError):
     """`str(error)` is one sentence, with the nearest name."""
 
 
-def read(data: bytes, format: str = AUTO, *, nil_reads_say_nothing: bool = False) -> tuple[History, str]:
+def read(
+    data: bytes, format: str = AUTO, *, nil_reads_say_nothing: bool = False, of_elle: bool = True
+) -> tuple[History, str]:
     """The history, and the format that it was in. Raises UnknownFormat, and HistoryError with the line.
 
-    `nil_reads_say_nothing` is for histories in jepsen-edn: an ok read of nil is one whose value is not known."""
+    `nil_reads_say_nothing` is for histories in jepsen-edn: an ok read of nil is one whose value is not known. Without
+    `of_elle` transactions are not taken for Elle's where the format is to be told."""
     name = detected(data) if format == AUTO else format
+    if format == AUTO and name == ELLE_EDN and not of_elle:
+        name = JEPSEN_EDN
     if name not in READERS:
         nearest = get_close_matches(name, READERS, n=1)
         hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join((AUTO, *READERS))}."

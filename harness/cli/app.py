@@ -6,6 +6,7 @@ exit has one clear sentence on stderr; a traceback is shown with --debug alone.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -84,10 +85,14 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_UNREAD
     except Exception as error:
-        code = _complain(
-            f"a mistake of raftstorm's own: {type(error).__name__}: {error} (--debug shows where).", debug, 3
-        )
+        code = _complain(_unforeseen(error), debug, EXIT_CANNOT_RUN)
     sys.exit(code or 0)
+
+
+def _unforeseen(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "there is no space left where the output goes."
+    return f"a mistake of raftstorm's own: {type(error).__name__}: {error} (--debug shows where)."
 
 
 def _complain(sentence: str, debug: bool, code: int) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,13 @@ STANDARD_INPUT = "-"
 EXPORTED = "jepsen-edn"
 
 
+def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """What click takes for a number in range, but is none."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is no number of seconds.")
+    return value
+
+
 @click.command()
 @click.argument("path", metavar="PATH")
 @click.option("--model", help=f"What the operations were done on: {', '.join(library.MODELS)}.")
@@ -41,6 +50,7 @@ EXPORTED = "jepsen-edn"
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
     default=TIME_LIMIT_S,
+    callback=_seconds,
     show_default=True,
     help="Seconds of each checker, then unknown.",
 )
@@ -71,6 +81,7 @@ def check(
     raftstorm check history.edn --model cas-register           a history of Jepsen's
     raftstorm check - --model list-append --json < elle.edn    one object for programs
     """
+    _need_model(model, {"--initial": initial, "--nil-reads": nil_reads})
     asked = Asked(
         model=model,
         format=format_,
@@ -88,6 +99,12 @@ def check(
     if as_json:
         click.echo(msgspec.json.encode(verdict))
     raise click.exceptions.Exit(EXIT_CODES[Verdict(verdict["verdict"])])
+
+
+def _need_model(model: str | None, given: Mapping[str, str | None]) -> None:
+    for option, value in given.items():
+        if model is None and value is not None:
+            raise BadInput(f"{option} says something about a model: name it with --model.")
 
 
 def _judge(path: str, asked: Asked, results: Path) -> tuple[dict[str, Any], History, Path | None]:

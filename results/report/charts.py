@@ -24,8 +24,8 @@ MOST_OFFSETS: Final = 4000
 
 
 def bucket_width_s(end_ns: int) -> float:
-    """The least of WIDTHS_S with which a run has no more than BUCKETS."""
-    return next((width for width in WIDTHS_S if end_ns / 1e9 / width <= BUCKETS), WIDTHS_S[-1])
+    """The least of WIDTHS_S with which a run has no more than BUCKETS; wider than all where times are no run's."""
+    return next((width for width in WIDTHS_S if end_ns / 1e9 / width <= BUCKETS), end_ns / 1e9 / BUCKETS)
 
 
 def latency_width_s(operations: int, end_ns: int) -> float:
@@ -33,7 +33,7 @@ def latency_width_s(operations: int, end_ns: int) -> float:
     wanted = end_ns / 1e9 * OPERATIONS_A_BUCKET / max(operations, 1)
     widest = end_ns / 1e9 / FEWEST_BUCKETS
     least = bucket_width_s(end_ns)
-    return next((width for width in WIDTHS_S if width >= max(least, min(wanted, widest))), WIDTHS_S[-1])
+    return next((width for width in WIDTHS_S if width >= max(least, min(wanted, widest))), least)
 
 
 def _completed(operation: Operation) -> int:

@@ -60,6 +60,14 @@ def checked(capsys: pytest.CaptureFixture[str], text: str | bytes, *arguments: s
     return code, json.loads(out.splitlines()[-1]) if out else {}, err
 
 
+FAR = '{"index":0,"time":99999999999999999999999,"process":0,"type":"invoke","f":"read","key":"k","value":null}\n'
+TXN = """{:process 0 :type :invoke :f :txn :value [[:w :x 1]]}
+{:process 0 :type :ok :f :txn :value [[:w :x 1]]}
+{:process 0 :type :invoke :f :txn :value [[:r :x nil]]}
+{:process 0 :type :ok :f :txn :value [[:r :x 1]]}
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "code", "format_"),
     [
@@ -69,6 +77,8 @@ def checked(capsys: pytest.CaptureFixture[str], text: str | bytes, *arguments: s
         (NIL, ["--model", "register", "--nil-reads", "value"], 1, "jepsen-edn"),
         (LOG, ["--model", "cas-register"], 0, "jepsen-log"),
         (KV, ["--model", "kv"], 0, "porcupine-kv"),
+        (TXN, ["--model", "multi-register"], 0, "jepsen-edn"),
+        (TXN, ["--model", "rw-register"], 0, "elle-edn"),
         (KV, ["--model", "kv", "--initial", '"b"'], 1, "porcupine-kv"),
         (KV, ["--model", "kv", "--format", "porcupine-kv", "--jobs", "1"], 0, "porcupine-kv"),
         (OURS, ["--model", "cas-register"], 1, "raftstorm"),
@@ -117,6 +127,10 @@ def test_a_report(capsys: pytest.CaptureFixture[str]) -> None:
     ("text", "arguments", "sentence"),
     [
         ("", ["--model", "register"], "line 1: there is nothing in it"),
+        (OURS, ["--initial", "0"], "--initial says something about a model: name it with --model."),
+        (OURS, ["--nil-reads", "value"], "--nil-reads says something about a model: name it with --model."),
+        (OURS, ["--model", "register", "--time-limit", "nan"], "nan is no number of seconds"),
+        (FAR, ["--model", "register"], "line 1: not an event: Expected `int` <= 4611686018427387904"),
         ("\n \n", ["--model", "register"], "line 1: there is nothing in it"),
         (b"\x89PNG\r\n\x1a\n\0", ["--model", "register"], "line 1: not UTF-8"),
         (b"GIF89a\0\1", ["--model", "register"], "line 1: a NUL byte"),
@@ -212,3 +226,11 @@ def test_recorded(path: str, model: str, initial: str, verdict: str, capsys: pyt
     assert (said["verdict"], code) == (verdict, {"valid": 0, "invalid": 1}[verdict])
     assert command("export", path, "--out", "again.edn") == 0
     assert command("check", "again.edn", "--model", model, "--initial", initial) == code
+
+
+def test_times_that_are_no_runs_make_no_endless_report(tmp_path: Path) -> None:
+    wall = OURS.replace('"time": ', '"time": 17640000000000000')
+    path, page = tmp_path / "wall.jsonl", tmp_path / "page.html"
+    path.write_text(wall)
+    command("check", str(path), "--model", "cas-register", "--out", str(page))
+    assert page.stat().st_size < 10_000_000

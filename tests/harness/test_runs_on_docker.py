@@ -161,8 +161,8 @@ def test_a_changed_node_is_tested_without_a_new_image(tmp_path: Path, name: str)
     shutil.copytree(ROOT / "node_image", source)
     machine = source / "replica" / "machine.py"
     text = machine.read_text()
-    assert "return self._values.get(key)" in text
-    machine.write_text(text.replace("return self._values.get(key)", "return 'forty-two'"))
+    assert "return self._state.read(query)" in text
+    machine.write_text(text.replace("return self._state.read(query)", "return 'forty-two'"))
     code, out, err = run(tmp_path, "run", *QUICK, "--node-source", str(source), "--name", name, "--json")
     assert code == 1, err
     kinds = {anomaly["kind"] for anomaly in json.loads(out.strip().splitlines()[-1])["anomalies"]}

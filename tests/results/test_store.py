@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from results.store import RunFolder, StoreError, create, find, list_runs
+from results.store import RunFolder, StoreError, create, find, list_runs, write_atomically
 
 LINE = b'{"index":0,"time":1,"process":0,"type":"invoke","f":"read","key":"x","value":null}\n'
 
@@ -88,3 +89,22 @@ def test_a_run_that_recorded_nothing_leaves_its_name_free(tmp_path: Path) -> Non
     kept.history_path.write_bytes(LINE)
     kept.discard_if_empty()
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["latest", "one"]
+
+
+def test_a_link_stays_one_and_what_it_names_is_written(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+def test_what_is_no_regular_file_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, b"through")
+    assert os.read(reading, 100) == b"through"
+    os.close(reading)
+    assert pipe.is_fifo()
