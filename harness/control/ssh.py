@@ -4,6 +4,12 @@ paramiko blocks, so a small pool of threads stands between it and the event loop
 millisecond or two, where a new connection (or `docker exec`) takes a hundred. A connection that broke is dialled anew
 by the next command; the command that it broke under is not run again, since it may have done its work.
 
+**What is sent late breaks the line.** When a command ends, the server closes its channel and paramiko answers that.
+Input, or its end, that another thread is about to send then goes out after that answer; the daemon takes it for a
+violation of the protocol and hangs up on everybody ("ieof packet referred to nonexistent channel"). It needs a busy
+machine and short commands. So a command without input gets none, not even its end; and one with input ends only when
+all of it has arrived (`_shell`).
+
 Nothing of paramiko's leaks: every failure is a ControlError that names the node, and its log goes to raftstorm's.
 """
 
@@ -127,8 +133,9 @@ class SshControl:
         deadline = time.monotonic() + timeout_s
         try:
             with self._channel(deadline) as channel:
-                channel.exec_command(command)
-                _send(channel, data, deadline)
+                channel.exec_command(_shell(command, data))
+                if data:
+                    _send(channel, data, deadline)
                 stdout = b"".join(_read(channel, channel.recv, deadline))
                 stderr = b"".join(_read(channel, channel.recv_stderr, deadline))
                 return _exit_code(channel, deadline), stdout, stderr
@@ -198,8 +205,15 @@ def _left(deadline: float) -> float:
     return left
 
 
+def _shell(command: str, data: bytes) -> str:
+    """The command such that its channel is not closed while we may still send (see the module)."""
+    if not data:
+        return f"exec < /dev/null\n{command}"
+    return f"(\n{command}\n)\ncode=$?\ncat > /dev/null\nexit $code"
+
+
 def _send(channel: paramiko.Channel, data: bytes, deadline: float) -> None:
-    """A command may end, or close its stdin, without reading all that it was sent: its exit code tells."""
+    """A command that does not read all that it is sent is told by its exit code; the shell around it reads the rest."""
     rest = memoryview(data)
     try:
         while rest:

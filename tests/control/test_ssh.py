@@ -64,8 +64,12 @@ async def files(control: SshControl) -> None:
 
 
 async def many_at_once(control: SshControl) -> None:
-    finished = await asyncio.gather(*(control.run(f"echo {number}") for number in range(30)))
-    assert [each.stdout for each in finished] == [f"{number}\n" for number in range(30)]
+    """Short commands, with and without input, on one line: none breaks it for the others."""
+    line = control._transport
+    for input in (b"", b"nobody reads this") * 5:
+        finished = await asyncio.gather(*(control.run(f"echo {number}", input=input) for number in range(30)))
+        assert [each.stdout for each in finished] == [f"{number}\n" for number in range(30)]
+    assert control._transport is line
 
 
 async def time_limits(control: SshControl) -> None:
