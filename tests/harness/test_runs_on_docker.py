@@ -103,7 +103,7 @@ def test_a_run_ends_judged_with_everything_in_its_folder(
 
 
 def test_a_seeded_bug_is_found_and_told(tmp_path: Path, name: str, engine: docker.DockerClient) -> None:
-    """Behind a partition a follower falls back for certain; without a fault it does so only where the machine is busy."""
+    """Behind a partition a follower falls back for certain; without a fault only on a busy machine."""
     bug = ["--bug", "ignore-client-index", "--workload", "follower-reads", "--nemesis", "partition", "--seed", "1"]
     code, out, err = run(tmp_path, "run", *QUICK, *bug, "--time-limit", "15", "--name", name, "--json")
     said = json.loads(out.strip().splitlines()[-1])
