@@ -23,7 +23,7 @@ import msgspec
 from checkers.checker import Budget, Checker, Recording, serial_map
 from checkers.events import NEMESIS, EventType
 from checkers.faults import FaultCoverage, coverage
-from checkers.history import History
+from checkers.history import History, Operation
 from checkers.invariants import Availability, UnhandledExceptions
 from checkers.judge import judge
 from checkers.logs import NodeLogs
@@ -110,17 +110,17 @@ def workload_results(
     workloads: Sequence[Workload], experiment: Experiment, recording: Recording, budget: Budgets
 ) -> Iterator[Result]:
     for workload in workloads:
-        own = replace(recording, history=only(recording.history, workload))
+        own = replace(recording, history=only(recording.history, workload.owns))
         for result in judge(workload.checkers(experiment.workload_options), own, budget, time.monotonic):
             result.checker = f"{workload.name}: {result.checker}"
             yield result
 
 
-def only(history: History, workload: Workload) -> History:
-    """The history with one workload's operations alone, and what the nemesis did. Event indexes stay as they are."""
+def only(history: History, kind: Callable[[Operation], bool]) -> History:
+    """The history with the operations of one kind alone, and what the nemesis did. Event indexes stay as they are."""
     kept = {event.index for event in history.nemesis}
     for operation in history.operations:
-        if workload.owns(operation):
+        if kind(operation):
             kept.add(operation.invoke.index)
             if operation.completion is not None:
                 kept.add(operation.completion.index)

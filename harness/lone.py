@@ -7,19 +7,21 @@ the workload that each operation's key belongs to.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from checkers import library
 from checkers.checker import Recording
 from checkers.formats import AUTO, UnknownFormat, read
-from checkers.history import History, HistoryError
+from checkers.history import READS, History, HistoryError, Operation
 from checkers.library import BadInitial, UnknownModel
 from checkers.verdict import Result
 from harness import plugins
 from harness.errors import BadInput
 from harness.experiment import READ_MODES, Experiment
-from harness.judging import TIME_LIMIT_S, budgets, verdict_object, workload_results
+from harness.judging import TIME_LIMIT_S, Budgets, budgets, only, verdict_object, workload_results
 from harness.workload import Workload
 
 
@@ -90,23 +92,37 @@ def _by_workloads(source: str, history: History, asked: Asked) -> list[Result]:
             "--model judges it by what it is of."
         )
     with budgets(asked.time_limit_s, len(history.operations), asked.jobs) as budget:
-        return [
-            result
-            for workload in used
-            for result in workload_results([workload], _promised(history, workload), Recording(history), budget)
-        ]
+        return [result for workload in used for result in _by_workload(workload, history, budget)]
 
 
-def _promised(history: History, workload: Workload) -> Experiment:
-    """The experiment as far as a history tells it: which read mode was asked for. Raises BadInput for several."""
-    own = filter(workload.owns, history.operations)
-    modes = {operation.invoke.read for operation in own if operation.invoke.read is not None}
-    if len(modes) > 1 or not modes <= {*READ_MODES}:
+def _by_workload(workload: Workload, history: History, budget: Budgets) -> Iterator[Result]:
+    """Each read mode promises something else, so each is judged by itself, beside the writes."""
+    modes = _read_modes(workload, history)
+    for mode in modes:
+        shown = history if len(modes) == 1 else only(history, partial(_without_other_reads, mode))
+        for result in workload_results([workload], Experiment(read_mode=mode), Recording(shown), budget):
+            if len(modes) > 1:
+                result.checker = f"{result.checker} ({mode or 'unnamed'} reads)"
+            yield result
+
+
+def _read_modes(workload: Workload, history: History) -> list[str | None]:
+    """The modes that the reads were asked for in, as far as a history tells it: None for reads that name none, and
+    where there are no reads. Raises BadInput for what is no mode."""
+    own = [operation for operation in history.operations if workload.owns(operation)]
+    named = {operation.invoke.read for operation in own if operation.invoke.read is not None}
+    if not named <= {*READ_MODES}:
         raise BadInput(
-            f"The reads of {workload.name} were asked for as {', '.join(sorted(modes))}: judged is one of "
-            f"{', '.join(READ_MODES)}."
+            f"The reads of {workload.name} were asked for as {', '.join(sorted(named - {*READ_MODES}))}: "
+            f"there are {', '.join(READ_MODES)}."
         )
-    return Experiment(read_mode=next(iter(modes), None))
+    unnamed = any(operation.f in READS and operation.invoke.read is None for operation in own)
+    return [*([None] if unnamed or not named else []), *sorted(named)]
+
+
+def _without_other_reads(mode: str | None, operation: Operation) -> bool:
+    asked = operation.invoke.read
+    return asked == mode or (asked is None and operation.f not in READS)
 
 
 def _point_into_file(verdict: dict[str, Any], history: History) -> None:

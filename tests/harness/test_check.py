@@ -91,6 +91,46 @@ def test_verdicts(text: str, arguments: list[str], code: int, format_: str, caps
     assert (found, said["format"], said["model"], said["source"]) == (code, format_, arguments[1], "history")
 
 
+def several_modes(mode_of_last: str) -> str:
+    """Ten times a write, a compare-and-set and four reads of its value in each mode; at last a read of what is old."""
+    events: list[dict[str, Any]] = []
+
+    def done(process: int, f: str, value: Any, log_index: int, mode: str | None = None) -> None:
+        asked = {} if mode is None else {"read": mode}
+        seen = {"log_index": log_index, "node": "n1"} | ({"min_index": 0} if mode == "sequential" else {})
+        for type_ in ("invoke", "ok"):
+            place = {"index": len(events), "time": len(events), "process": process, "type": type_}
+            known = {"value": value, **seen} if type_ == "ok" else {"value": None if f == "read" else value}
+            events.append({**place, "f": f, "key": "r1", **known, **asked})
+
+    for number in range(10):
+        done(0, "write", 10 * number, 2 * number + 1)
+        done(1, "cas", [10 * number, 10 * number + 1], 2 * number + 2)
+        for process, mode in enumerate(("linearizable", "sequential", "stale"), start=2):
+            for _ in range(4):
+                done(process, "read", 10 * number + 1, 2 * number + 2, mode)
+    done(9, "read", 21, 6, mode_of_last)
+    return "".join(json.dumps(event) + "\n" for event in events)
+
+
+@pytest.mark.parametrize(("mode", "code"), [("linearizable", 1), ("sequential", 0), ("stale", 0)])
+def test_each_of_several_read_modes_is_judged_by_its_own_promise(
+    mode: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, said, err = checked(capsys, several_modes(mode))
+    assert found == code, err
+    names = [checker["checker"] for checker in said["checkers"]]
+    assert "register: read-consistency (stale reads)" in names
+    assert "register: linearizable (linearizable reads)" in names
+    assert {a["checker"].rpartition(" (")[2] for a in said["anomalies"]} == ({"linearizable reads)"} if code else set())
+
+
+def test_a_read_mode_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = checked(capsys, several_modes("stale").replace("sequential", "eventual"))
+    assert code == 3
+    assert "asked for as eventual: there are linearizable, lease, sequential, stale." in err
+
+
 def test_the_object_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     _, said, _ = checked(capsys, "\n\n" + EDN, "--model", "register")
     assert said["verdict"] == "invalid"
