@@ -21,22 +21,19 @@ shows what is old is no lost write: it may just not know yet what the others kno
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 from checkers.canonical import canonical
+from checkers.contradiction import MOST_TOLD, Case, Story, at_most, listed, together
 from checkers.events import EventType
 from checkers.history import Operation
 from checkers.linearizability import words
 from checkers.linearizability.actions import CAS, IMPOSSIBLE, READ, Action, Value, needs
 from checkers.linearizability.shrink import Shrunk
 from checkers.verdict import Anomaly
-
-MOST_TOLD: Final = 12
-"""Of the operations that a text lists."""
 
 
 def explain(shrunk: Shrunk, operations: Sequence[Operation], everything: Sequence[Action], initial: Any) -> Anomaly:
@@ -60,27 +57,11 @@ def explain(shrunk: Shrunk, operations: Sequence[Operation], everything: Sequenc
     )
 
 
-Story = tuple[str, str, Sequence[Operation]]
-"""Kind, text, and operations that are no part of the contradiction but told of."""
-
-
 @dataclass(frozen=True)
-class _Case:
+class _Case(Case[Action]):
     shrunk: Shrunk
-    operations: Sequence[Operation]
     everything: Sequence[Action]
     initial: Any
-
-    @cached_property
-    def core(self) -> Sequence[Action]:
-        return self.shrunk.core
-
-    @cached_property
-    def by_index(self) -> Mapping[int, Operation]:
-        return {operation.invoked: operation for operation in self.operations}
-
-    def op(self, action: Action) -> Operation:
-        return self.by_index[action.invoked]
 
     def tell(self) -> Story:
         if len(self.core) == 1:
@@ -121,10 +102,10 @@ class _Case:
         if len(expected) == 1:
             shown = words.value(self.op(self.core[0]).value[0])
             times = len(self._writers(self.core[0].expected)) + (canonical(self.initial) in expected)
-            text = f"{_and(told)} all succeeded, though {shown} was there {_times(times)}"
+            text = f"{together(told)} all succeeded, though {shown} was there {at_most(times)}"
             return "cas-conflict", text.replace(" all ", " both ") if len(told) == 2 else text, ()
         if expected == {action.value for action in self.core}:
-            return "cas-circle", f"{_and(told)} all succeeded, each replacing what another one of them wrote", ()
+            return "cas-circle", f"{together(told)} all succeeded, each replacing what another one of them wrote", ()
         return self._anything()
 
     def _going_back(self) -> Story | None:
@@ -163,9 +144,7 @@ class _Case:
 
     def _anything(self) -> Story:
         told = [words.between(self.op(action)) for action in self.core]
-        more = len(told) - MOST_TOLD
-        listed = "; ".join(told[:MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
-        return "not-linearizable", f"no order explains these together: {listed}", ()
+        return "not-linearizable", f"no order explains these together: {listed(told)}", ()
 
 
 def _known(op: Operation) -> str:
@@ -176,11 +155,3 @@ def _would_write(op: Operation, value: Value) -> bool:
     if op.f in ("write", "put", "append"):
         return canonical(op.value) == value
     return op.f == "cas" and canonical(op.value[1]) == value
-
-
-def _and(told: Sequence[str]) -> str:
-    return ", ".join(told[:-1]) + " and " + told[-1]
-
-
-def _times(times: int) -> str:
-    return "once" if times == 1 else f"at most {times} times"

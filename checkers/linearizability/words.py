@@ -55,10 +55,15 @@ def sent(op: Operation) -> str:
 
 def between(op: Operation) -> str:
     """With both ends: 'process 3's write of 52 (12.010 s to 12.020 s)'"""
+    return f"{_subject(op)} {ends(op)}"
+
+
+def ends(op: Operation) -> str:
+    """'(12.010 s to 12.020 s)', '(from 12.010 s, outcome unknown)'"""
     begin = f"{op.invoke.time / 1e9:.3f} s"
     if op.outcome is EventType.OK and op.completion is not None:
-        return f"{_subject(op)} ({begin} to {op.completion.time / 1e9:.3f} s)"
-    return f"{_subject(op)} (from {begin}, outcome unknown)"
+        return f"({begin} to {op.completion.time / 1e9:.3f} s)"
+    return f"(from {begin}, outcome unknown)"
 
 
 def is_observation(op: Operation) -> bool:

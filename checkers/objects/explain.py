@@ -22,12 +22,12 @@ these operations, at these times, cannot be put in any order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, cast
+from typing import cast
 
 from checkers.canonical import canonical
+from checkers.contradiction import MOST_TOLD, Case, Story, at_most, listed, together
 from checkers.events import EventType
 from checkers.history import Operation
 from checkers.linearizability.words import value
@@ -38,12 +38,6 @@ from checkers.objects import words
 from checkers.objects.shrink import Shrunk
 from checkers.verdict import Anomaly
 
-MOST_TOLD: Final = 12
-"""Of the operations that a text lists."""
-
-Story = tuple[str, str, Sequence[Operation]]
-"""Kind, text, and operations that are no part of the contradiction but told of."""
-
 
 def explain(model: Model, shrunk: Shrunk, operations: Sequence[Operation]) -> Anomaly:
     """The anomaly of one object.
@@ -52,7 +46,7 @@ def explain(model: Model, shrunk: Shrunk, operations: Sequence[Operation]) -> An
     took too long to be sure), `also_told_of` (operations that the text names beside them), `possible` (operations that
     could explain what was seen if they did not have to happen in time, and do not) and `cut` (the event before which
     everything was left out, or null)."""
-    case = _Case(model, shrunk, operations)
+    case = _Case(shrunk, operations, model)
     kind, text, also = case.tell()
     return Anomaly(
         kind=kind,
@@ -78,21 +72,9 @@ class _Visit:
 
 
 @dataclass(frozen=True)
-class _Case:
-    model: Model
+class _Case(Case[Action]):
     shrunk: Shrunk
-    operations: Sequence[Operation]
-
-    @cached_property
-    def core(self) -> Sequence[Action]:
-        return self.shrunk.core
-
-    @cached_property
-    def by_index(self) -> Mapping[int, Operation]:
-        return {operation.invoked: operation for operation in self.operations}
-
-    def op(self, action: Action) -> Operation:
-        return self.by_index[action.invoked]
+    model: Model
 
     def tell(self) -> Story:
         stories = self._alone, self._too_often, self._not_empty, self._pair, self._missed, self._held
@@ -122,8 +104,8 @@ class _Case:
         times = sum(action.call.f in ADDS and action.call.input == taken[0] for action in self.shrunk.context)
         if times >= len(self.core):
             return None
-        told = _and([words.did(self.op(action)) for action in self.core])
-        return "taken-twice", f"{told}, though it was added {_times(times)}", ()
+        told = together([words.did(self.op(action)) for action in self.core])
+        return "taken-twice", f"{told}, though it was added {at_most(times)}", ()
 
     def _visits(self) -> list[_Visit]:
         visits: dict[Value, _Visit] = {}
@@ -222,11 +204,9 @@ class _Case:
 
     def _anything(self) -> Story:
         told = [words.between(self.op(action)) for action in self.core]
-        more = len(told) - MOST_TOLD
         if len(told) == 1:
             return "not-linearizable", f"nothing explains that {told[0]}", ()
-        listed = "; ".join(told[:MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
-        return "not-linearizable", f"no order explains these together: {listed}", ()
+        return "not-linearizable", f"no order explains these together: {listed(told)}", ()
 
 
 def _needed(action: Action) -> Sequence[Value]:
@@ -251,11 +231,3 @@ def _shown(element: Value) -> str:
 
 def _answer(op: Operation) -> str:
     return f"answered {value(op.value)}" if op.outcome is EventType.OK else "had no answer"
-
-
-def _and(told: Sequence[str]) -> str:
-    return ", ".join(told[:-1]) + " and " + told[-1]
-
-
-def _times(times: int) -> str:
-    return "once" if times == 1 else f"at most {times} times"

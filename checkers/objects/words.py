@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from checkers.events import EventType
 from checkers.history import Operation
-from checkers.linearizability.words import at, value
+from checkers.linearizability.words import at, ends, value
 
 _DONE: Final = {
     "enqueue": "enqueued {}",
@@ -66,7 +66,5 @@ def sent(op: Operation) -> str:
 
 def between(op: Operation) -> str:
     """With both ends: 'process 3 dequeued 7 (0.004 s to 0.005 s)'"""
-    begin = f"{op.invoke.time / 1e9:.3f} s"
-    if op.outcome is EventType.OK and op.completion is not None:
-        return f"process {op.process} {done(op)} ({begin} to {op.completion.time / 1e9:.3f} s)"
-    return f"{deed(op)} (from {begin}, outcome unknown)"
+    known = op.outcome is EventType.OK and op.completion is not None
+    return f"{f'process {op.process} {done(op)}' if known else deed(op)} {ends(op)}"

@@ -141,13 +141,7 @@ def _going_back(answered: Sequence[Operation]) -> Iterator[Anomaly]:
     for op in answered:
         before = highest.get(op.process)
         if before is not None and not _is_entry(op) and _known(op) < _known(before):
-            yield Anomaly(
-                kind="index-went-back",
-                key=op.key,
-                operations=[before.invoked, op.invoked],
-                text=f"{describe(op)}{_where(op)}, at log index {_known(op)}, after it had already seen log index "
-                f"{_known(before)}: {describe(before)}",
-            )
+            yield _old(op, before, "index-went-back", f"it had already seen log index {_known(before)}")
         if before is None or _known(op) > _known(before):
             highest[op.process] = op
 
@@ -157,13 +151,12 @@ def _behind(answered: Sequence[Operation]) -> Iterator[Anomaly]:
     for op in answered:
         before = seen.get(op.invoked)
         if before is not None and not _is_entry(op) and _known(op) < _known(before):
-            yield Anomaly(
-                kind="index-behind",
-                key=op.key,
-                operations=[before.invoked, op.invoked],
-                text=f"{describe(op)}{_where(op)}, at log index {_known(op)}, after log index {_known(before)} had "
-                f"been told: {describe(before)}",
-            )
+            yield _old(op, before, "index-behind", f"log index {_known(before)} had been told")
+
+
+def _old(op: Operation, before: Operation, kind: str, known: str) -> Anomaly:
+    text = f"{describe(op)}{_where(op)}, at log index {_known(op)}, after {known}: {describe(before)}"
+    return Anomaly(kind=kind, key=op.key, operations=[before.invoked, op.invoked], text=text)
 
 
 def _where(op: Operation) -> str:

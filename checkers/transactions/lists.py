@@ -24,6 +24,7 @@ from checkers.transactions.table import (
     OK,
     Bools,
     Integers,
+    Reads,
     Table,
     Writers,
     number_values,
@@ -33,13 +34,11 @@ LONG: Final = 200_000
 """Elements from which on compiling pays."""
 
 
-class Lists:
+class Lists(Reads):
     """The versions of all keys. All is computed when it is first asked for."""
 
     def __init__(self, table: Table) -> None:
-        self.table = table
-        self.reads = table.ok_reads
-        """The reads, as steps, by transaction."""
+        super().__init__(table)
         shown = [table.steps[at][2] or () for at in self.reads.tolist()]
         if not set(map(type, shown)) <= {list, tuple}:
             self._refuse()
@@ -55,16 +54,6 @@ class Lists:
             if not isinstance(shown, list | tuple | None):
                 index = self.table.operations[self.table.txn[at]].invoked
                 raise NotOfModel(index, f"a read of a list shows a list, not {shown!r}")
-
-    @cached_property
-    def key(self) -> Integers:
-        """Read -> its key."""
-        return self.table.key[self.reads]
-
-    @cached_property
-    def txn(self) -> Integers:
-        """Read -> its transaction."""
-        return self.table.txn[self.reads]
 
     @cached_property
     def longest(self) -> Integers:

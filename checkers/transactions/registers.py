@@ -30,6 +30,7 @@ from checkers.transactions.table import (
     OK,
     Bools,
     Integers,
+    Reads,
     Table,
     Writers,
     number_values,
@@ -39,13 +40,12 @@ LONG: Final = 50_000
 """Meetings from which on compiling pays."""
 
 
-class Registers:
+class Registers(Reads):
     """Versions are numbered: for each key first its initial one, then all writes that stand at the end of a transaction
     that happened."""
 
     def __init__(self, table: Table) -> None:
-        self.table = table
-        self.reads = table.ok_reads
+        super().__init__(table)
         shown = [table.steps[at][2] for at in self.reads.tolist()]
         written = [table.steps[at][2] for at in table.write_steps.tolist()]
         self.null_written = next((at for at, value in enumerate(written) if value is None), None)
@@ -55,14 +55,6 @@ class Registers:
         self.writers = Writers(table, named)
         self.writer = np.where(self.initial, NOWHERE, self.writers.find(table.key[self.reads], found))
         """Read -> the step that wrote what it shows, NOWHERE for the initial state and for what nobody wrote."""
-
-    @cached_property
-    def key(self) -> Integers:
-        return self.table.key[self.reads]
-
-    @cached_property
-    def txn(self) -> Integers:
-        return self.table.txn[self.reads]
 
     @cached_property
     def happened(self) -> Bools:

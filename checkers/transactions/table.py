@@ -163,6 +163,25 @@ def number_values(*batches: Sequence[Any]) -> list[Integers]:
     ]
 
 
+class Reads:
+    """The reads that were answered."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.reads = table.ok_reads
+        """The reads, as steps, by transaction."""
+
+    @cached_property
+    def key(self) -> Integers:
+        """Read -> its key."""
+        return self.table.key[self.reads]
+
+    @cached_property
+    def txn(self) -> Integers:
+        """Read -> its transaction."""
+        return self.table.txn[self.reads]
+
+
 class Writers:
     """Who wrote a value: (key, value number) -> the step that writes it. `twice` holds a pair of steps that write the
     same value to the same key, if there is any."""
