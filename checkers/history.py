@@ -31,6 +31,8 @@ class HistoryError(ValueError):
 
 LONG: Final = 2_000
 """Events from which on columns pay: a shorter history is paired at once."""
+LARGE_BYTES: Final = 1 << 22
+"""Of a history for which the garbage collector is kept away."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def decode(data: bytes) -> History:
     end = data.rfind(b"\n") + 1
     whole = memoryview(data)[:end]
     try:
-        with _no_garbage():
+        with _no_garbage() if end >= LARGE_BYTES else contextlib.nullcontext():
             events = _decoder.decode_lines(whole)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         events = []
@@ -90,7 +92,8 @@ def decode(data: bytes) -> History:
 @contextlib.contextmanager
 def _no_garbage() -> Iterator[None]:
     """While millions of objects are made that all stay, looking for garbage among them takes half of the time. What
-    was made counts as old afterwards, so that the next looks leave it alone too."""
+    was made counts as old afterwards, so that the next looks leave it alone too: and so does the garbage of that moment,
+    which is why this is not for small histories, of which there may be very many."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from checkers.events import Event, EventType
@@ -59,3 +62,16 @@ def test_bad_pairs(events: list[Event], line: int, why: str) -> None:
     with pytest.raises(HistoryError) as caught:
         _ = decode(b"".join(map(encode, events))).operations
     assert (caught.value.line, caught.value.why) == (line, why)
+
+
+def test_garbage_is_not_kept_by_reading_many_small_histories() -> None:
+    class Knot:
+        def __init__(self) -> None:
+            self.itself = self
+
+    knot = Knot()
+    seen = weakref.ref(knot)
+    del knot
+    decode(b"")
+    gc.collect(0)
+    assert seen() is None
