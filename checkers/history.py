@@ -92,7 +92,7 @@ def decode(data: bytes) -> History:
 @contextlib.contextmanager
 def _no_garbage() -> Iterator[None]:
     """While millions of objects are made that all stay, looking for garbage among them takes half of the time. What
-    was made counts as old afterwards, so that the next looks leave it alone too: and so does the garbage of that moment,
+    was made counts as old afterwards, so that the next looks leave it alone too. So does the garbage of that moment:
     which is why this is not for small histories, of which there may be very many."""
     was_on = gc.isenabled()
     gc.disable()
