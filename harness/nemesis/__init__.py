@@ -1,6 +1,6 @@
 """The nemesis: faults, what they hit, when, and the coroutine that carries them out.
 
-Reading order: fault (what a fault is), targets, grudges, partition, process, clock (the kinds), deck, commands,
+Reading order: fault (what a fault is), targets, exact, grudges, partition, process, clock (the kinds), deck, commands,
 schedule (when), feed, log, strike (one fault's life), nemesis (all of them).
 """
 

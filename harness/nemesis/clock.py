@@ -19,6 +19,8 @@ from random import Random
 from typing import Any, Final
 
 from harness.cluster import Capabilities, Clocks, Evidence
+from harness.errors import BadInput
+from harness.nemesis.exact import all_free, check_names, positive_seconds, seconds, some_nodes
 from harness.nemesis.fault import Variant, View
 from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
 from harness.world import Future, World
@@ -134,6 +136,23 @@ class ClockFault:
     def plan(self, variant: str, view: View, rng: Random) -> Jump:
         shape, _, target = variant.rpartition("-")
         return _SHAPES[shape][1](choose(target, view, rng), rng)
+
+    def exact(self, details: Mapping[str, Any], view: View) -> Jump:
+        """`nodes`, and the shape by what is there: `offset_s` (a jump), `offset_s` and `period_s` (a strobe), `step_s`
+        and perhaps `period_s` (a drift)."""
+        check_names(details, ["nodes", "offset_s", "period_s", "step_s"], "a clock fault")
+        if ("offset_s" in details) == ("step_s" in details):
+            raise BadInput("a clock fault takes 'offset_s' (a jump, or with 'period_s' a strobe) or 'step_s' (a drift)")
+        nodes = all_free(some_nodes(details, "nodes", view), view)
+        period_s = positive_seconds(details, "period_s") if "period_s" in details else None
+        if "step_s" in details:
+            return Drift(nodes, seconds(details, "step_s"), DRIFT_PERIOD_S if period_s is None else period_s)
+        offset_s = seconds(details, "offset_s")
+        return Jump(nodes, offset_s) if period_s is None else Strobe(nodes, offset_s, period_s)
+
+    def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        shape = {name: value[name] for name in ("offset_s", "step_s", "period_s") if name in value}
+        return {"nodes": list(value["targets"]), **shape}
 
 
 FAULT: Final = ClockFault()

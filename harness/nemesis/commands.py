@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness import plugins
 from harness.cluster import Capabilities
 from harness.errors import BadInput
-from harness.nemesis.fault import FaultKind
+from harness.nemesis.fault import FaultKind, View
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Begin:
     kind: str
     variant: str | None = None
     insist: bool = False
+    exact: Mapping[str, Any] | None = None
+    """Instead of a variant: the kind's own details of what to hit, and nothing else (FaultKind.exact)."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,16 @@ def check_kinds(kinds: Mapping[str, FaultKind], capabilities: Capabilities) -> N
             raise BadInput(f"This cluster cannot do {kind.name} faults: it offers no control over its {kind.needs}.")
 
 
-def check_command(command: Command, kinds: Mapping[str, FaultKind]) -> None:
-    """Raises BadInput with the nearest name for a kind or variant that is not there."""
+def check_command(command: Command, kinds: Mapping[str, FaultKind], nodes: Sequence[str] = ()) -> None:
+    """Raises BadInput with the nearest name for a kind or variant that is not there, and for exact details that make no
+    sense. `nodes`: all there are."""
     if not isinstance(command, Begin):
         return
     if command.kind not in kinds:
         raise plugins.unknown("fault", command.kind, list(kinds))
+    if command.exact is not None:
+        kinds[command.kind].exact(command.exact, View(tuple(nodes)))
+        return
     variants = kinds[command.kind].variants
     if command.variant is not None and command.variant not in variants:
         raise plugins.unknown(f"variant of {command.kind}", command.variant, list(variants))

@@ -2,9 +2,10 @@
 
 A kind (`partition`, `kill`, ...) is found by the entry point group `raftstorm.faults`; an object that satisfies
 `FaultKind`. It is pure: `plan` looks at a `View` of the cluster, draws from the random stream that it is handed, and
-answers with an `Injection`, which says what it will hit before anything is hit. Only an injection touches nodes, and
-only through the capabilities of the cluster, so that the same faults work on containers, on machines over SSH and in
-a simulation.
+answers with an `Injection`, which says what it will hit before anything is hit. `exact` makes an injection of what
+somebody wrote down, and `details_of` writes down what an injection was, so that a run can be replayed. Only an
+injection touches nodes, and only through the capabilities of the cluster, so that the same faults work on containers,
+on machines over SSH and in a simulation.
 
 An injection lives once: begin, then perhaps sustain beside everything else, then end until the evidence says that it
 is lifted. `end` may be called after a `begin` that failed half way, and more than once.
@@ -90,3 +91,12 @@ class FaultKind(Protocol):
 
     def plan(self, variant: str, view: View, rng: Random) -> Injection:
         """Raises NoTarget."""
+
+    def exact(self, details: Mapping[str, Any], view: View) -> Injection:
+        """The injection with just these details, which are this kind's own: TOML values, as people write them
+        (harness.nemesis.exact reads the usual ones). Raises BadInput, with a sentence that says which detail is wrong
+        and has no full stop, and NoTarget while a node that it needs is busy."""
+
+    def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The details for `exact` that make an injection again: from the value of its begin event, which holds
+        `targets` and what `describe` said."""

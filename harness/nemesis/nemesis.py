@@ -70,7 +70,7 @@ class Nemesis:
                 pass  # it is recorded, and whoever ends the run heals again
 
     async def _obey(self, command: Command) -> None:
-        check_command(command, self._kinds)
+        check_command(command, self._kinds, tuple(self._statuses()))
         if isinstance(command, Begin):
             self._begin(command)
         elif isinstance(command, End):

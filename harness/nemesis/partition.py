@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from harness.cluster import Capabilities, Evidence, Network
+from harness.cluster import Capabilities, Evidence, Link, Network
+from harness.errors import BadInput
 from harness.nemesis import grudges
+from harness.nemesis.exact import check_names, node_list
 from harness.nemesis.fault import NoTarget, Variant, View
 from harness.nemesis.grudges import Links
 from harness.nemesis.targets import in_order, known_leader, majority, pick
@@ -122,6 +124,50 @@ class Partition:
         if len(view.nodes) < 2:
             raise NoTarget("a single node cannot be partitioned")
         return _PLANS[variant][1](view, rng)
+
+    def exact(self, details: Mapping[str, Any], view: View) -> Cut:
+        """`groups` that do not reach each other (a node in none of them reaches all), or `links` that are cut, each a
+        source and a target."""
+        check_names(details, ["groups", "links"], "a partition")
+        if len(details) != 1:
+            raise BadInput("a partition takes either 'groups' or 'links'")
+        return _cut_links(details["links"], view) if "links" in details else _cut_groups(details["groups"], view)
+
+    def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Groups where they say it all, else links."""
+        links = frozenset(Link(*link.split("->")) for link in value["cut"])
+        groups = [list(group) for group in value["groups"]]
+        if len(groups) > 1 and grudges.components(*groups) == links:
+            return {"groups": groups}
+        return {"links": [list(link) for link in sorted(links)]}
+
+
+def _cut_groups(value: Any, view: View) -> Cut:
+    groups = tuple(node_list(group, "groups", view) for group in _lists(value, "groups"))
+    everyone = [name for group in groups for name in group]
+    if len(groups) < 2:
+        raise BadInput("'groups' takes two groups or more")
+    if len(set(everyone)) < len(everyone):
+        raise BadInput("a node is in two 'groups'")
+    return Cut(grudges.components(*groups), groups)
+
+
+def _cut_links(value: Any, view: View) -> Cut:
+    pairs = [node_list(pair, "links", view) for pair in _lists(value, "links")]
+    if any(len(pair) != 2 for pair in pairs):
+        raise BadInput("each of the 'links' takes two nodes, the one that sends and the one that does not hear it")
+    links = frozenset(Link(*pair) for pair in pairs)
+    sources = tuple(name for name in view.nodes if any(link.source == name for link in links))
+    targets = tuple(name for name in view.nodes if any(link.target == name for link in links))
+    return Cut(
+        links, (sources, targets) if not set(sources) & set(targets) else (tuple(dict.fromkeys(sources + targets)),)
+    )
+
+
+def _lists(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list | tuple) or not value:
+        raise BadInput(f"{name!r} takes a list of lists of nodes")
+    return list(value)
 
 
 FAULT: Final = Partition()

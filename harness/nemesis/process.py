@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Final
 
 from harness.cluster import Capabilities, Evidence, Processes
+from harness.nemesis.exact import all_free, check_names, some_nodes
 from harness.nemesis.fault import Variant, View
 from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
 
@@ -67,6 +68,14 @@ class ProcessFault:
 
     def plan(self, variant: str, view: View, rng: Random) -> Killing | Pausing:
         return self.injection(choose(variant, view, rng))
+
+    def exact(self, details: Mapping[str, Any], view: View) -> Killing | Pausing:
+        """`nodes`: whom."""
+        check_names(details, ["nodes"], f"a {self.name}")
+        return self.injection(all_free(some_nodes(details, "nodes", view), view))
+
+    def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"nodes": list(value["targets"])}
 
 
 # Killing many shows what was acknowledged but not synced; pausing many shows little more than that time has passed.

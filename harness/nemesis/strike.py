@@ -20,6 +20,7 @@ from harness.cluster import Capabilities, Evidence
 from harness.errors import ControlError
 from harness.nemesis.commands import Begin
 from harness.nemesis.deck import Deck
+from harness.nemesis.exact import EXACT
 from harness.nemesis.fault import FaultKind, Injection, NoTarget, View
 from harness.nemesis.log import Entry, EventSink
 from harness.world import Task, World
@@ -100,20 +101,20 @@ class Strike:
         """Until a draw takes hold, or there is no more time or patience."""
         rng = self._stage.world.random(f"nemesis-{self._command.fault}")
         deck = Deck(self._kind.variants, rng)
-        self._variant = self._command.variant or deck.deal()
+        self._variant = EXACT if self._command.exact is not None else self._command.variant or deck.deal()
         for look in range(1, LOOKS + 1):
             if await self._take_hold(rng) or self._draws == DRAWS:
                 return
             await self._stage.world.sleep(AGAIN_S)
             if self._end_asked.done():
                 return
-            if look % LOOKS_FOR_ONE == 0 and not self._command.insist:
+            if look % LOOKS_FOR_ONE == 0 and not self._command.insist and self._command.exact is None:
                 self._variant = deck.deal()
 
     async def _take_hold(self, rng: Random) -> bool:
         """Whether the fault is in force now, or may be."""
         try:
-            injection = self._kind.plan(self._variant, self._stage.look(), rng)
+            injection = self._plan(self._stage.look(), rng)
         except NoTarget as error:
             self._miss(str(error))
             return False
@@ -121,6 +122,12 @@ class Strike:
         self._injection = injection
         self._missed = False
         return await self._begin(injection, self._next_entry(injection))
+
+    def _plan(self, view: View, rng: Random) -> Injection:
+        """Raises NoTarget."""
+        if self._command.exact is not None:
+            return self._kind.exact(self._command.exact, view)
+        return self._kind.plan(self._variant, view, rng)
 
     def _miss(self, why: str) -> None:
         """Recorded once for all looks in a row that find nobody."""
