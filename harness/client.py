@@ -41,6 +41,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     session: str | None = None
 
 
+READ_MODES: Final = ("linearizable", "lease", "sequential", "stale")
 READ_ONLY: Final = ("read", "get", "contains")
 
 

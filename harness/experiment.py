@@ -20,10 +20,11 @@ from typing import Any, Final
 import msgspec
 
 from harness import plugins
+from harness.client import READ_MODES
 from harness.errors import BadInput
-from harness.workload import WorkloadOptions
+from harness.script import Bounds, Script, read_script
+from harness.workload import WorkloadOptions, owner
 
-READ_MODES: Final = ("linearizable", "lease", "sequential", "stale")
 MAX_NODES: Final = 15
 MAX_PROCESSES: Final = 1000
 ALL: Final = "all"
@@ -38,6 +39,8 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     nemesis: tuple[str, ...] = (ALL,)
     nemesis_interval: float = 5.0
     """Mean seconds between the beginnings of two faults of one kind."""
+    schedule: str | None = None
+    """A file with the run's timeline. `validated` has put its kinds of fault in the place of `nemesis`."""
     read_mode: str | None = None
     """None: each workload's own."""
     system: str = "raft"
@@ -159,7 +162,23 @@ def validated(experiment: Experiment) -> Experiment:
     _check_numbers(experiment)
     experiment = msgspec.structs.replace(experiment, workload=resolve_workloads(experiment.workload))
     _check_choices(experiment)
-    return msgspec.structs.replace(experiment, nemesis=resolve_faults(experiment.nemesis))
+    script = script_of(experiment)
+    faults = resolve_faults(experiment.nemesis) if script is None else script.kinds
+    return msgspec.structs.replace(experiment, nemesis=faults)
+
+
+def script_of(experiment: Experiment) -> Script | None:
+    """The timeline of an experiment that has a schedule. Its workloads are resolved. Raises BadInput."""
+    if experiment.schedule is None:
+        return None
+    workloads = [plugins.load("workload", name) for name in experiment.workload]
+    bounds = Bounds(
+        nodes=tuple(experiment.node_names),
+        time_limit_s=experiment.time_limit,
+        owned=lambda invocation: owner(workloads, invocation) is not None,
+        read_mode=experiment.read_mode or READ_MODES[0],
+    )
+    return read_script(experiment.schedule, bounds)
 
 
 def _check_numbers(experiment: Experiment) -> None:

@@ -19,8 +19,9 @@ from checkers.history import READS, History, HistoryError, Operation
 from checkers.library import BadInitial, UnknownModel
 from checkers.verdict import Result
 from harness import plugins
+from harness.client import READ_MODES
 from harness.errors import BadInput
-from harness.experiment import READ_MODES, Experiment
+from harness.experiment import Experiment
 from harness.judging import TIME_LIMIT_S, Budgets, budgets, only, verdict_object, workload_results
 from harness.workload import Workload
 

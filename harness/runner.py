@@ -27,7 +27,7 @@ from harness import plugins
 from harness.cluster import Node
 from harness.cluster.over_ssh import capabilities
 from harness.errors import CannotRun, HealFailed, RaftstormError
-from harness.experiment import Experiment
+from harness.experiment import Experiment, script_of
 from harness.interpreter import Interpreter
 from harness.mixture import Mixture
 from harness.monitor import Monitor
@@ -38,6 +38,7 @@ from harness.nemesis.schedule import draw_schedule
 from harness.place import Place, open_place
 from harness.progress import Display, Progress
 from harness.recorder import Recorder
+from harness.script import write_script
 from harness.system import System
 from harness.workload import Workload
 from harness.world.real import RealWorld
@@ -68,6 +69,7 @@ class Runner:
         self._system: System = plugins.load("system", experiment.system)
         self._workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
         self._kinds = load_kinds(experiment.nemesis)
+        self._script = script_of(experiment)
         self._interpreter: Interpreter | None = None
         self.stopped = False
         """Whether `stop` was called."""
@@ -88,6 +90,8 @@ class Runner:
 
     async def record(self) -> None:
         """Raises RaftstormError where the experiment could not run at all."""
+        if self._script is not None:
+            self._folder.save_schedule(write_script(self._script))
         self._save_run(created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **self._facts())
         refresher = asyncio.ensure_future(self._refresh())
         try:
@@ -175,7 +179,7 @@ class Runner:
 
     async def _drive(self, world: RealWorld, place: Place, monitor: Monitor, recorder: Recorder) -> None:
         """The clients' part. From here on trouble is kept, not raised."""
-        mixture = Mixture(self._workloads, self._experiment)
+        mixture = Mixture(self._workloads, self._experiment, self._script)
         able = capabilities(world, place.nodes, self._system)
         nemesis = Nemesis(world, self._kinds, able, recorder, monitor.view)
         self._interpreter = Interpreter(
@@ -211,16 +215,20 @@ class Runner:
         assert self._interpreter is not None
         commands: Queue[Any] = Queue(world)
         hunting = world.spawn(nemesis.run(commands), name="nemesis")
-        schedule = draw_schedule(
-            world.random("nemesis"),
-            self._kinds,
-            time_limit_s=self._experiment.time_limit,
-            interval_s=self._experiment.nemesis_interval,
+        schedule = (
+            self._script.commands()
+            if self._script is not None
+            else draw_schedule(
+                world.random("nemesis"),
+                self._kinds,
+                time_limit_s=self._experiment.time_limit,
+                interval_s=self._experiment.nemesis_interval,
+            )
         )
         feeding = world.spawn(feed(world, schedule, commands.put), name="schedule")
         try:
             if not self.stopped:
-                await self._interpreter.run(mixture.main())
+                await self._interpreter.run(mixture.main(world.now()))
         finally:
             feeding.cancel()
             commands.put(Stop())

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from checkers.checker import Checker
+from checkers.events import Event, EventType
 from checkers.history import Operation
-from harness.client import ClientFactory
+from checkers.operation import operation
+from harness.client import ClientFactory, Invocation
 from harness.cluster import Node
 from harness.generator import Generator
 from harness.system import System
@@ -51,3 +53,19 @@ class Workload(Protocol):
 
     def checkers(self, options: WorkloadOptions) -> Sequence[Checker]:
         """They are given histories with this workload's operations alone."""
+
+
+def owner(workloads: Sequence[Workload], invocation: Invocation) -> int | None:
+    """Which of the workloads an operation belongs to, by its key; None if to none of them."""
+    event = Event(
+        index=0,
+        time=0,
+        process=invocation.process,
+        type=EventType.INVOKE,
+        f=invocation.f,
+        key=invocation.key,
+        value=invocation.value,
+        read=invocation.read,
+    )
+    invoked = operation(event, None)
+    return next((number for number, workload in enumerate(workloads) if workload.owns(invoked)), None)

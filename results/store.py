@@ -1,6 +1,7 @@
 """The store: one folder a run, holding what a reviewer needs and nothing hidden.
 
     run.json       the whole experiment: options, seed, versions, nodes, phases
+    schedule.toml  the timeline of a run that was given one (docs/schedules.md)
     history.jsonl  every event, appended as it happened (docs/history-format.md)
     status.jsonl   what the monitor saw of each node: term, role, leader, indexes, clock offset
     nodes/NAME/    each node's logs and trace.jsonl
@@ -112,6 +113,9 @@ class RunFolder:
         latest = self.path.parent / LATEST
         if latest.is_symlink() and os.readlink(latest) == self.name:
             latest.unlink()
+
+    def save_schedule(self, text: str) -> None:
+        write_atomically(self.path / "schedule.toml", text.encode())
 
     def _save(self, name: str, content: Mapping[str, Any]) -> None:
         write_atomically(self.path / name, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")

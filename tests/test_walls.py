@@ -26,6 +26,7 @@ HARNESS_BEHIND_THE_WALL = (
     "harness/client.py",
     "harness/workload.py",
     "harness/mixture.py",
+    "harness/script",
     "harness/system.py",
     "harness/capabilities.py",
     "harness/systems",

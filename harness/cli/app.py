@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from checkers.history import HistoryError
-from harness.cli import judging, maintenance, run, runs
+from harness.cli import judging, maintenance, run, runs, schedule
 from harness.errors import RaftstormError
 from results.store import StoreError
 
@@ -61,6 +61,7 @@ cli.add_command(judging.check)
 cli.add_command(judging.export)
 cli.add_command(judging.report)
 cli.add_command(runs.runs)
+cli.add_command(schedule.schedule)
 cli.add_command(maintenance.image)
 cli.add_command(maintenance.clean)
 cli.add_command(maintenance.doctor)

@@ -35,6 +35,7 @@ _MOST_SEED = 2**31
 )
 @click.option("--nemesis", help="Kinds of fault, comma-separated, or all, or none.  [default: all]")
 @click.option("--nemesis-interval", type=float, help="Mean seconds between two faults of one kind.  [default: 5]")
+@click.option("--schedule", help="A TOML file with the faults, instead of drawn ones, and perhaps the operations.")
 @click.option("--read-mode", help="linearizable, lease, sequential or stale.  [default: each workload's own]")
 @click.option("--system", help="The system under test.  [default: raft]")
 @click.option("--nodes", type=int, help="Nodes of the cluster.  [default: 5]")

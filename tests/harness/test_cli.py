@@ -45,6 +45,8 @@ def command(*arguments: str) -> int:
         (["run", "--node-source", "."], r"does not hold a node's sources"),
         (["check", "nothing"], r"No run named 'nothing'"),
         (["report", "nothing"], r"No run named 'nothing'"),
+        (["schedule", "nothing"], r"No run named 'nothing'"),
+        (["run", "--schedule", "nowhere.toml"], r"The schedule nowhere.toml cannot be read: No such file"),
         (["frobnicate"], r"No such command"),
     ],
 )
