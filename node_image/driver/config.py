@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from node_image.bugs import BUGS
 from node_image.raft import Configuration, RaftConfig
 from node_image.replica import ReplicaConfig
 from node_image.storage import SEGMENT_BYTES
-
-LAZY_SYNC_S: Final = 2.0
-"""How often a node with the bug `ack-before-sync` syncs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

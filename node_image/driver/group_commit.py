@@ -9,9 +9,6 @@ is durable, which recovery relies on (`storage.segment`) and which makes changin
 Snapshots. One that this node made is replaced beside the log's syncs; its marker joins the queue when it is durable.
 A received one holds the queue up: nothing behind it is written before it is durable, because the log that follows it
 makes no sense without it. At most one snapshot is on its way at a time.
-
-With the bug `ack-before-sync`, every Ready counts as settled at once and a sync comes every few seconds only. Writes
-and their order are the same.
 """
 
 from __future__ import annotations
@@ -27,11 +24,8 @@ _NEVER: Final = float("inf")
 
 
 class GroupCommit:
-    def __init__(self, storage: Storage, *, lazy_sync_s: float | None = None) -> None:
-        """`lazy_sync_s`: the bug."""
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._lazy_sync_s = lazy_sync_s
-        self._sync_due = _NEVER
         self._queue: deque[Ready | Snapshot] = deque()
         """A Snapshot here is one that was made here and is durable: its marker is to be written."""
         self._written: deque[Ready] = deque()
@@ -49,7 +43,8 @@ class GroupCommit:
         return self._replacing is not None or any(isinstance(r, Ready) and r.snapshot for r in self._queue)
 
     def deadline(self) -> float:
-        return self._sync_due if self._syncing is None else _NEVER
+        """Monotonic seconds by which `flush` is wanted: what waits for the disk waits for no time."""
+        return _NEVER
 
     def start(self) -> list[Effect]:
         """The first batch. Until its sync is done, what was recovered may not be durable."""
@@ -57,8 +52,6 @@ class GroupCommit:
 
     def submit(self, ready: Ready) -> None:
         self._queue.append(ready)
-        if self._lazy_sync_s is not None:
-            self._settled.append(ready)
 
     def save(self, snapshot: Snapshot) -> list[Effect]:
         """Make a snapshot of this node's own durable. Not while `busy_with_snapshot`."""
@@ -74,7 +67,7 @@ class GroupCommit:
         if self._storage.gathered:
             effects.append(self._storage.write())
         if self._storage.unsynced:
-            effects += self._sync_when_due(now)
+            effects += self._sync_written(now)
         else:
             self._settle_written()
         if not self._storage.unsynced and self._replacing is None and self._installs_next():
@@ -127,17 +120,11 @@ class GroupCommit:
         return done
 
     def _settle_written(self) -> None:
-        if self._lazy_sync_s is None:
-            self._settled += self._written
+        self._settled += self._written
         self._written.clear()
 
-    def _sync_when_due(self, now: float) -> list[Effect]:
-        if self._lazy_sync_s is not None:
-            if self._sync_due == _NEVER:
-                self._sync_due = now + self._lazy_sync_s
-            if now < self._sync_due and not self._installs_next():
-                return []
-            self._sync_due = _NEVER
+    def _sync_written(self, now: float) -> list[Effect]:
+        """`now` is for mistakes."""
         return [self._sync()]
 
     def _sync(self) -> Sync:

@@ -20,8 +20,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from node_image.bugs import ACK_BEFORE_SYNC
-from node_image.driver.config import LAZY_SYNC_S, NodeConfig
+from node_image.driver.config import NodeConfig
 from node_image.driver.effects import Clocks, Effect, Reply, Send
 from node_image.driver.group_commit import GroupCommit
 from node_image.driver.tracer import CHECKPOINT_ENTRIES, Tracer
@@ -31,6 +30,7 @@ from node_image.replica import Replica
 from node_image.replica.answers import refusal
 from node_image.replica.messages import ForwardAnswers, ForwardReads, ForwardWrites, ReplicaMessage
 from node_image.storage import SNAPSHOT_FILE, Corrupt, Storage, recover
+from node_image.variants import variant
 
 _NEVER: Final = float("inf")
 _REPLICA_MESSAGES: Final = (ForwardWrites, ForwardReads, ForwardAnswers)
@@ -43,24 +43,26 @@ class Node:
     requests which came together share one message to each peer and one sync."""
 
     def __init__(self, config: NodeConfig, files: Mapping[str, bytes], rng: random.Random, clocks: Clocks) -> None:
-        recovered = recover(files)
+        bugs = config.bugs
+        recovered = variant(recover, bugs)(files)
         self.config = config
-        self.raft = Raft(
+        self.raft = variant(Raft, bugs)(
             config.raft,
             rng,
             hard_state=recovered.hard_state,
             snapshot=recovered.snapshot,
             entries=recovered.entries,
             now=clocks.monotonic,
-            bugs=config.bugs,
+            bugs=bugs,
         )
-        self.replica = Replica(config.node, self.raft, config.replica, config.bugs, incarnation=rng.getrandbits(31))
+        self.replica = variant(Replica, bugs)(
+            config.node, self.raft, config.replica, bugs, incarnation=rng.getrandbits(31)
+        )
         if recovered.snapshot is not None:
             self._restore_recovered(recovered.snapshot, clocks.monotonic)
         self._snapshot_index = recovered.snapshot.index if recovered.snapshot else 0
-        lazy_sync_s = LAZY_SYNC_S if ACK_BEFORE_SYNC.name in config.bugs else None
         storage = Storage(recovered, segment_bytes=config.segment_bytes)
-        self._log = GroupCommit(storage, lazy_sync_s=lazy_sync_s)
+        self._log = variant(GroupCommit, bugs)(storage)
         self._tracer = Tracer(self.raft, self.replica)
         self._started = False
         self._effects: list[Effect] = [*recovered.effects]
@@ -180,9 +182,10 @@ class Node:
             self._effects.append(self._tracer.record("apply", now))
 
     def _snapshot_when_due(self) -> None:
-        index = self.replica.applied
-        if index - self._snapshot_index < self.config.snapshot_every_entries or self._log.busy_with_snapshot:
+        since = self.replica.applied - self._snapshot_index
+        if since < self.config.snapshot_every_entries or self._log.busy_with_snapshot:
             return
+        index = self.replica.snapshot_index
         term = self.raft.term_at(index)
         assert term is not None, "the last applied entry is still in memory"
         snapshot = Snapshot(index, term, self.raft.configuration, self.replica.snapshot_data())

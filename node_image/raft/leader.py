@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node_image.bugs import READ_WITHOUT_CONFIRMING, WALL_CLOCK_LEASE
 from node_image.raft.lease import Rounds
 from node_image.raft.messages import (
     AppendAccepted,
@@ -22,11 +21,11 @@ from node_image.raft.reads import LeaderReads
 from node_image.raft.replication import Replication
 from node_image.raft.state import State
 from node_image.raft.types import Entry, EntryKind, NodeId
+from node_image.variants import variant
 
 
 class Leadership:
     __slots__ = (
-        "_confirms_reads",
         "_heard",
         "_heartbeat_due",
         "_noop_index",
@@ -37,11 +36,10 @@ class Leadership:
         "rounds",
     )
 
-    def __init__(self, state: State, bugs: frozenset[str]) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._confirms_reads = READ_WITHOUT_CONFIRMING.name not in bugs
-        self.replication = Replication(state)
-        self.rounds = Rounds(state, wall_clock=WALL_CLOCK_LEASE.name in bugs)
+        self.replication = variant(Replication, state.bugs)(state)
+        self.rounds = variant(Rounds, state.bugs)(state)
         self.reads = LeaderReads(state)
         self._heard: set[NodeId] = set()
         self._quorum_due = state.now + state.config.election_timeout_s
@@ -111,10 +109,7 @@ class Leadership:
         self.replication.snapshot_answered(follower, answer)
 
     def read(self, asker: NodeId | None, number: int) -> None:
-        if self._confirms_reads:
-            self.reads.add(asker, number)
-        else:
-            self.reads.resolve(asker, number, self._state.log.committed)
+        self.reads.add(asker, number)
 
     def lease_read(self) -> int | None:
         if self.has_committed_in_its_term and self.rounds.lease_is_valid():

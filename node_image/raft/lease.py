@@ -4,8 +4,6 @@ A round is one heartbeat to every other member, all with the same number. When a
 was the leader at some moment after the round was sent; reads that waited for it may be answered. It also has a lease
 from the moment the round was *sent*: every voter of the quorum bars its vote for an election timeout from receiving it,
 which is later. The lease is shorter by the bound on clock drift, and a round that comes back late has less of it left.
-
-With the bug `wall-clock-lease`, the lease starts and ends on the wall clock, which somebody may set back.
 """
 
 from __future__ import annotations
@@ -20,11 +18,11 @@ from node_image.raft.types import NodeId
 class Rounds:
     """`confirmed <= last`. Belongs to one term of one leader, and goes with it."""
 
-    __slots__ = ("_echoed", "_lease_until", "_sent", "_state", "_wall_clock", "confirmed", "last")
+    __slots__ = ("_echoed", "_lease_s", "_lease_until", "_sent", "_state", "confirmed", "last")
 
-    def __init__(self, state: State, wall_clock: bool) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._wall_clock = wall_clock
+        self._lease_s = state.config.lease_s
         self.last = 0
         self.confirmed = 0
         self._echoed: dict[NodeId, int] = {}
@@ -54,7 +52,7 @@ class Rounds:
         while self._sent and self._sent[0][0] <= number:
             sent_at = self._sent.popleft()[1]
         # A later round never shortens the lease: on a clock that only goes forward this is no choice at all.
-        self._lease_until = max(self._lease_until, sent_at + self._state.config.lease_s)
+        self._lease_until = max(self._lease_until, sent_at + self._lease_s)
         return True
 
     def lease_is_valid(self) -> bool:
@@ -62,4 +60,4 @@ class Rounds:
         return self._clock() < self._lease_until
 
     def _clock(self) -> float:
-        return self._state.wall if self._wall_clock else self._state.now
+        return self._state.now

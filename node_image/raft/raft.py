@@ -44,6 +44,7 @@ from node_image.raft.reads import ForwardedReads
 from node_image.raft.ready import ReadState, Ready
 from node_image.raft.state import State
 from node_image.raft.types import Configuration, Entry, HardState, NodeId, Role, Snapshot
+from node_image.variants import variant
 
 _FROM_A_LEADER: Final[dict[type, Callable[[Follower, NodeId, Any], None]]] = {
     AppendEntries: Follower.append_entries,
@@ -74,10 +75,10 @@ class Raft:
     the stored entries do not follow the snapshot."""
 
     __slots__ = (
-        "_bugs",
         "_campaign",
         "_follower",
         "_forwarded",
+        "_from_a_leader",
         "_leadership",
         "_number",
         "_seen",
@@ -96,9 +97,11 @@ class Raft:
         now: float,
         bugs: frozenset[str] = frozenset(),
     ) -> None:
-        self._state = State(config, rng, hard_state, snapshot, entries, now)
-        self._bugs = bugs
-        self._follower = Follower(self._state)
+        self._state = variant(State, bugs)(config, rng, hard_state, snapshot, entries, now, bugs)
+        self._follower = variant(Follower, bugs)(self._state)
+        self._from_a_leader: dict[type, Callable[[NodeId, Any], None]] = {
+            kind: getattr(self._follower, method.__name__) for kind, method in _FROM_A_LEADER.items()
+        }
         self._forwarded = ForwardedReads(self._state)
         self._campaign: Campaign | None = None
         self._leadership: Leadership | None = None
@@ -170,9 +173,9 @@ class Raft:
         kind = type(message)
         if not self._settle_term(sender, kind, message):
             return
-        if (from_leader := _FROM_A_LEADER.get(kind)) is not None:
+        if (from_leader := self._from_a_leader.get(kind)) is not None:
             if self._follow(sender):
-                from_leader(self._follower, sender, message)
+                from_leader(sender, message)
         elif (to_leader := _TO_A_LEADER.get(kind)) is not None:
             if self._leadership is not None:
                 to_leader(self._leadership, sender, message)
@@ -350,7 +353,7 @@ class Raft:
         state.leader = None
         self._forwarded.fail()
         state.reset_election_timer()
-        self._campaign = Campaign(state)
+        self._campaign = variant(Campaign, state.bugs)(state)
         self._campaign.ask_for_pre_votes()
         self._decide()
 
@@ -359,7 +362,7 @@ class Raft:
         state.role = Role.CANDIDATE
         state.enter_term(state.term + 1, state.id)
         state.reset_election_timer()
-        self._campaign = Campaign(state)
+        self._campaign = variant(Campaign, state.bugs)(state)
         self._campaign.ask_for_votes()
         self._decide()
 
@@ -367,7 +370,7 @@ class Raft:
         self._campaign = None
         self._state.role = Role.LEADER
         self._state.leader = self._state.id
-        self._leadership = Leadership(self._state, self._bugs)
+        self._leadership = variant(Leadership, self._state.bugs)(self._state)
 
     def _decide(self) -> None:
         assert self._campaign is not None
@@ -388,16 +391,18 @@ class Raft:
 
     def _vote_requested(self, candidate: NodeId, request: RequestVote) -> None:
         state = self._state
-        granted = state.vote == candidate or (
-            state.vote is None
-            and state.leader is None
-            and state.log.is_up_to_date(request.last_index, request.last_term)
-        )
+        granted = self._grants_vote(candidate, request)
         if granted:
-            if state.vote is None:
+            if state.vote != candidate:
                 state.vote_for(candidate)
             state.reset_election_timer()
         state.send_when_durable(candidate, VoteResponse(state.term, granted))
+
+    def _grants_vote(self, candidate: NodeId, request: RequestVote) -> bool:
+        state = self._state
+        if state.vote is not None or state.leader is not None:
+            return state.vote == candidate
+        return state.log.is_up_to_date(request.last_index, request.last_term)
 
     def _pre_vote_answered(self, voter: NodeId, answer: PreVoteResponse) -> None:
         asked_now = not answer.granted or answer.term == self._state.term + 1

@@ -11,6 +11,7 @@ from node_image.raft.log import Log
 from node_image.raft.messages import AppendAccepted, Message
 from node_image.raft.ready import ReadState
 from node_image.raft.types import Configuration, Entry, HardState, NodeId, Role, Snapshot
+from node_image.variants import variant
 
 
 class Outbox:
@@ -43,6 +44,7 @@ class Outbox:
 
 class State:
     __slots__ = (
+        "bugs",
         "config",
         "configuration",
         "durability",
@@ -70,20 +72,22 @@ class State:
         snapshot: Snapshot | None,
         entries: Sequence[Entry],
         now: float,
+        bugs: frozenset[str] = frozenset(),
     ) -> None:
+        self.bugs = bugs
         self.config = config
         self.id = config.node
         self.rng = rng
         self.configuration = snapshot.configuration if snapshot else config.configuration
         self.peers = _peers(self.configuration, config.node)
-        self.term = hard_state.term
-        self.vote = hard_state.vote
         self.role = Role.FOLLOWER
         self.leader: NodeId | None = None
         self.snapshot = snapshot
-        self.log = Log(snapshot.index, snapshot.term, entries) if snapshot is not None else Log(0, 0, entries)
+        offset, offset_term = (snapshot.index, snapshot.term) if snapshot is not None else (0, 0)
+        self.log = variant(Log, bugs)(offset, offset_term, entries)
+        self._recall(hard_state)
         self.durability = Durability(self.log.last_index)
-        self.outbox = Outbox()
+        self.outbox = variant(Outbox, bugs)()
         self.now = now
         """Of the last input, so never later than what leaves in answer to it."""
         self.wall = 0.0
@@ -92,6 +96,10 @@ class State:
         restart nobody remembers whether it did."""
         self.election_due = now
         self.reset_election_timer()
+
+    def _recall(self, hard_state: HardState) -> None:
+        """What was said before a restart holds after it (paper, figure 2: persistent state)."""
+        self.term, self.vote = hard_state.term, hard_state.vote
 
     @property
     def hard_state(self) -> HardState:

@@ -19,7 +19,6 @@ from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
-from node_image.bugs import IGNORE_CLIENT_INDEX
 from node_image.driver.effects import Clocks, Reply, Send
 from node_image.raft import Entry, NotLeader, Raft, ReadState, Role, Snapshot
 from node_image.replica.answers import Answer, command_answer, read_answer, refusal
@@ -32,6 +31,7 @@ from node_image.replica.messages import ForwardAnswers, ForwardReads, ForwardWri
 from node_image.replica.pending import Client, Follower, Origin, Pending, Proposal
 from node_image.replica.requests import COMMANDS, BadRequest, Read, ReadMode, parse_command, parse_read
 from node_image.replica.state import Query, Refused
+from node_image.variants import variant
 
 VERSION: Final = 1
 """Of the client protocol."""
@@ -65,8 +65,7 @@ class Replica:
         self._node = node
         self._raft = raft
         self._config = config
-        self._waits_for_client_index = IGNORE_CLIENT_INDEX.name not in bugs
-        self._machine = StateMachine(config.session_ttl_entries)
+        self._machine = variant(StateMachine, bugs)(config.session_ttl_entries)
         self._timers = Timers()
         self._number = incarnation << 32
         self._pending = Pending()
@@ -181,8 +180,13 @@ class Replica:
         self._release_reads()
 
     def snapshot_data(self) -> bytes:
-        """The state at `applied`, for `restore` on any node."""
+        """The state at `snapshot_index`, for `restore` on any node."""
         return self._machine.snapshot()
+
+    @property
+    def snapshot_index(self) -> int:
+        """The log index of a snapshot that is made now."""
+        return self._machine.applied
 
     # Time and effects
 
@@ -264,7 +268,7 @@ class Replica:
             case ReadMode.LEASE:
                 self._lease_read_or_forward(client, read, request.timeout_s, clocks)
             case ReadMode.SEQUENTIAL:
-                self._answer_at(request.min_index if self._waits_for_client_index else 0, read)
+                self._answer_at(request.min_index, read)
             case ReadMode.STALE:
                 self._answer_at(0, read)
 

@@ -23,7 +23,7 @@ SECTOR_BYTES: Final = 512
 """The unit in which disks lose a write: a sector is there as a whole, or not at all."""
 
 MARK: Final = b"\xa7\x5c"
-_HEAD: Final = struct.Struct(">2sBII")
+HEAD: Final = struct.Struct(">2sBII")
 _PLACE: Final = struct.Struct(">QQBI")
 _DEFLATED: Final = 0x80
 _ZEROS: Final = bytes(SECTOR_BYTES)
@@ -49,7 +49,7 @@ def frame(sequence: int, offset: int, record_type: int, payload: bytes) -> bytes
     if _ZEROS in payload:
         tag, payload = record_type | _DEFLATED, zlib.compress(payload, 1)
     assert len(payload) <= MAX_PAYLOAD_BYTES
-    return _HEAD.pack(MARK, tag, len(payload), _checksum(sequence, offset, tag, payload)) + payload
+    return HEAD.pack(MARK, tag, len(payload), _checksum(sequence, offset, tag, payload)) + payload
 
 
 def gap_before_record(offset: int) -> int:
@@ -59,10 +59,10 @@ def gap_before_record(offset: int) -> int:
 
 def read_record(data: bytes, offset: int, sequence: int) -> Record | None:
     """The record that stands at `offset`, or None where no sound record does."""
-    body = offset + _HEAD.size
+    body = offset + HEAD.size
     if body > len(data):
         return None
-    mark, tag, length, crc = _HEAD.unpack_from(data, offset)
+    mark, tag, length, crc = HEAD.unpack_from(data, offset)
     end = body + length
     if mark != MARK or end > len(data):
         return None

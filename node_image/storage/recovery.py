@@ -16,7 +16,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from node_image.driver.effects import Truncate
+from node_image.driver.effects import Truncate, Write
 from node_image.raft.types import Entry, HardState, Snapshot
 from node_image.storage import payloads
 from node_image.storage.errors import Corrupt
@@ -41,14 +41,15 @@ class SegmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """`entries` follow the snapshot (or begin at 1) without a gap. `effects` cut a torn tail; they come before any
-    other write. The rest is for `Storage` to write on from: the segments that are there, how much of the last one is
-    known to be durable, and the index of the snapshot that the log knows of."""
+    """`entries` follow the snapshot (or begin at 1) without a gap. `effects` cut a torn tail (and, with a bug, write
+    again what was found there); they come before any other write. The rest is for `Storage` to write on from: the
+    segments that are there, how much of the last one is known to be durable, and the index of the snapshot that the
+    log knows of."""
 
     hard_state: HardState
     snapshot: Snapshot | None
     entries: list[Entry]
-    effects: list[Truncate]
+    effects: Sequence[Truncate | Write]
     segments: list[SegmentInfo]
     durable: int
     marked_index: int

@@ -1,8 +1,8 @@
 """Writing the log: batches, segments, and what a snapshot lets go of.
 
 The rules that recovery relies on (see `segment` and `recovery`):
-- A batch is one write; the caller syncs it before it asks for the next (or, with the bug `ack-before-sync`, later:
-  each batch says truthfully how much was durable).
+- A batch is one write; the caller syncs it before it asks for the next (a node with a bug may do so later: each batch
+  says truthfully how much was durable).
 - A segment is begun only when the one before is durable, and opens with the hard state, so that any run of newest
   segments stands alone.
 - A segment goes when a durable snapshot covers every entry in it, oldest first, and only when the newest segment's

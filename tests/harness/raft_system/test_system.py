@@ -91,7 +91,7 @@ def test_a_changed_node_takes_the_place_of_the_images_own(changed: Path) -> None
     ("options", "sentence"),
     [
         ({"bug": "ack-before-snyc"}, r"no bug named 'ack-before-snyc': did you mean 'ack-before-sync'\?"),
-        ({"bug": "zzz"}, r"there are: ack-before-sync"),
+        ({"bug": "zzz"}, r"there are: accept-torn-record, ack-before-sync"),
         ({"source": "/nonexistent"}, r"/nonexistent does not hold a node's sources: there is no runtime/__main__\.py"),
         ({"source": str(shipped_source().parent)}, r"did you mean .*node_image\?"),
     ],

@@ -6,6 +6,7 @@ from node_image.driver.effects import Effect, Replace, Sync, Write
 from node_image.driver.group_commit import GroupCommit
 from node_image.raft import Configuration, Entry, EntryKind, HardState, Ready, Snapshot
 from node_image.storage import Storage, recover
+from node_image.variants import variant
 
 VOTERS = Configuration(frozenset({"n1"}))
 
@@ -36,9 +37,9 @@ def token(effects: list[Effect]) -> int:
 class Disk:
     """Carries out effects, and remembers the files."""
 
-    def __init__(self, *, lazy_sync_s: float | None = None) -> None:
+    def __init__(self, *bugs: str) -> None:
         self.files: dict[str, bytes] = {}
-        self.log = GroupCommit(Storage(recover({})), lazy_sync_s=lazy_sync_s)
+        self.log = variant(GroupCommit, frozenset(bugs))(Storage(recover({})))
         self.finish(self.keep(self.log.start()))
 
     def keep(self, effects: list[Effect]) -> list[Effect]:
@@ -162,7 +163,7 @@ def test_a_received_snapshot_waits_for_an_own_one_and_its_marker_stands() -> Non
 
 
 def test_with_the_bug_readys_settle_at_once_and_syncs_come_late() -> None:
-    disk = Disk(lazy_sync_s=2.0)
+    disk = Disk("ack-before-sync")
     disk.log.submit(ready(1, entry=1))
     assert kinds(disk.flush(10.0)) == ["Write"]
     assert disk.settled() == [1]

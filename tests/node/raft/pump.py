@@ -31,6 +31,7 @@ from node_image.raft import (
     Snapshot,
 )
 from node_image.raft.messages import Message
+from node_image.variants import variant
 
 T = 0.5
 """The election timeout of all tests."""
@@ -120,7 +121,7 @@ class Pump:
     def restart(self, name: str) -> None:
         """From what the disk has; also what a crash is (`crash` only leaves a gap between the two)."""
         disk = self.disks[name]
-        self.nodes[name] = Raft(
+        self.nodes[name] = variant(Raft, self.bugs)(
             RaftConfig(node=name, configuration=self.configuration, **self.config),
             random.Random(self.rng.getrandbits(64)),
             hard_state=disk.hard_state,

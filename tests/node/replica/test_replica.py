@@ -16,6 +16,7 @@ from node_image.raft import Configuration, Entry, EntryKind, NotLeader, Raft, Re
 from node_image.replica import Replica, ReplicaConfig
 from node_image.replica.command import Operation, decode
 from node_image.replica.messages import ForwardAnswers, ForwardReads, ForwardWrites
+from node_image.variants import variant
 
 CONFIG = ReplicaConfig(read_timeout_s=5.0, forward_timeout_s=60.0, max_pending=3)
 
@@ -50,7 +51,7 @@ class Bench:
     def __init__(self, role: Role, leader: str | None, bug: str | None = None) -> None:
         self.raft = ScriptedRaft(role, leader)
         bugs = frozenset({bug} if bug else ())
-        self.replica = Replica("n1", cast(Raft, self.raft), CONFIG, bugs, incarnation=1)
+        self.replica = variant(Replica, bugs)("n1", cast(Raft, self.raft), CONFIG, bugs, incarnation=1)
         self.now = 100.0
 
     @property

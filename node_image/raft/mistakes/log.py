@@ -1,0 +1,67 @@
+"""Mistakes with the log: what a follower checks, keeps and tells of it, and what is counted before it is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from node_image import bugs
+from node_image.raft.follower import Follower
+from node_image.raft.log import Log
+from node_image.raft.messages import AppendAccepted, AppendEntries
+from node_image.raft.replication import Replication
+from node_image.raft.state import Outbox
+from node_image.raft.types import Entry, NodeId, Snapshot
+from node_image.variants import mistake
+
+
+@mistake(bugs.NO_PREVIOUS_CHECK, instead_of=Log)
+class ChecksOnlyThatThereIsAnEntry(Log):
+    def merge(self, previous_index: int, previous_term: int, entries: Sequence[Entry]) -> tuple[int, int | None]:
+        term = self.term(previous_index)
+        return super().merge(previous_index, previous_term if term is None else term, entries)
+
+
+@mistake(bugs.CUT_AT_EVERY_APPEND, instead_of=Log)
+class CutsAtEveryAppend(Log):
+    def merge(self, previous_index: int, previous_term: int, entries: Sequence[Entry]) -> tuple[int, int | None]:
+        match, cut_from = super().merge(previous_index, previous_term, entries)
+        if not 0 <= match < self.last_index:
+            return match, cut_from
+        self._cut(match + 1)
+        return match, match + 1
+
+
+@mistake(bugs.MATCH_FROM_LAST_INDEX, instead_of=Follower)
+class TellsItsLastIndex(Follower):
+    def append_entries(self, leader: NodeId, message: AppendEntries) -> None:
+        super().append_entries(leader, message)
+        outbox, log = self._state.outbox, self._state.log
+        outbox.after_sync[:] = [
+            (to, AppendAccepted(answer.term, log.last_index) if isinstance(answer, AppendAccepted) else answer)
+            for to, answer in outbox.after_sync
+        ]
+
+
+@mistake(bugs.COUNT_FOLLOWER_BEFORE_SYNC, instead_of=Outbox)
+class AcceptsAtOnce(Outbox):
+    def accept(self, leader: NodeId, answer: AppendAccepted) -> None:
+        self.at_once.append((leader, answer))
+
+
+@mistake(bugs.COUNT_OWN_BEFORE_SYNC, instead_of=Replication)
+class CountsItselfAtOnce(Replication):
+    def advance_commit(self) -> None:
+        self._matches[self._state.id] = self._state.log.last_index
+        self._match_changed = True
+        super().advance_commit()
+
+
+@mistake(bugs.KEEP_LOG_AFTER_SNAPSHOT, instead_of=Follower)
+class KeepsItsLog(Follower):
+    """Step 6 of figure 13 without "and term"."""
+
+    def _install(self, snapshot: Snapshot) -> None:
+        if snapshot.index <= self._state.log.last_index:
+            self._state.log.commit_to(snapshot.index)
+        else:
+            super()._install(snapshot)
