@@ -188,7 +188,7 @@ class Node:
         index = self.replica.snapshot_index
         term = self.raft.term_at(index)
         assert term is not None, "the last applied entry is still in memory"
-        snapshot = Snapshot(index, term, self.raft.configuration, self.replica.snapshot_data())
+        snapshot = Snapshot(index, term, self.raft.configuration_at(index), self.replica.snapshot_data())
         self._snapshot_index = index
         self._effects += self._log.save(snapshot)
 

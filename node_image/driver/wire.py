@@ -16,6 +16,7 @@ import msgpack
 
 from node_image.raft import Configuration, Entry, EntryKind
 from node_image.raft import messages as raft
+from node_image.raft.configurations import decode_configuration
 from node_image.raft.messages import Message
 from node_image.replica import messages as replica
 from node_image.replica.messages import ReplicaMessage
@@ -25,6 +26,7 @@ PeerMessage = Message | ReplicaMessage
 
 _NATURAL_LIMIT: Final = 1 << 63
 _KINDS: Final = tuple(EntryKind)
+_CONFIGURATION_KIND: Final = int(EntryKind.CONFIGURATION)
 _T = TypeVar("_T")
 
 
@@ -156,7 +158,7 @@ _CONFIGURATION: Final = _Kind(_pack_configuration, _configuration)
 _TABLE: Final[list[tuple[int, type, dict[str, _Kind]]]] = [
     (1, raft.RequestPreVote, {"term": _NATURAL, "last_index": _NATURAL, "last_term": _NATURAL}),
     (2, raft.PreVoteResponse, {"term": _NATURAL, "granted": _BOOL}),
-    (3, raft.RequestVote, {"term": _NATURAL, "last_index": _NATURAL, "last_term": _NATURAL}),
+    (3, raft.RequestVote, {"term": _NATURAL, "last_index": _NATURAL, "last_term": _NATURAL, "transfer": _BOOL}),
     (4, raft.VoteResponse, {"term": _NATURAL, "granted": _BOOL}),
     # 5: AppendEntries, below
     (6, raft.AppendAccepted, {"term": _NATURAL, "match": _NATURAL}),
@@ -183,6 +185,7 @@ _TABLE: Final[list[tuple[int, type, dict[str, _Kind]]]] = [
     (11, raft.InstallSnapshotResponse, {"term": _NATURAL, "index": _NATURAL, "offset": _NATURAL}),
     (12, raft.ReadIndexRequest, {"term": _NATURAL, "request": _NATURAL}),
     (13, raft.ReadIndexResponse, {"term": _NATURAL, "request": _NATURAL, "index": _OPTIONAL_INDEX}),
+    (14, raft.TimeoutNow, {"term": _NATURAL}),
     (20, replica.ForwardWrites, {"writes": _Kind(None, _writes)}),
     (21, replica.ForwardReads, {"reads": _Kind(None, _reads)}),
     (22, replica.ForwardAnswers, {"answers": _Kind(None, _answers)}),
@@ -233,6 +236,8 @@ def _append_entries(fields: list[Any]) -> raft.AppendEntries:
 def _entry(index: int, term: Any, kind: Any, data: Any) -> Entry:
     if type(data) is not bytes or type(kind) is not int or kind < 0:
         raise TypeError("expected an entry")
+    if kind == _CONFIGURATION_KIND:
+        decode_configuration(data)
     return Entry(_natural(term), index, _KINDS[kind], data)
 
 

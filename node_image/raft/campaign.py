@@ -25,10 +25,10 @@ class Campaign:
         for voter in self._others():
             state.send(voter, message)
 
-    def ask_for_votes(self) -> None:
+    def ask_for_votes(self, *, transfer: bool) -> None:
         """Sent when the own vote is durable."""
         state = self._state
-        message = RequestVote(state.term, state.log.last_index, state.log.last_term)
+        message = RequestVote(state.term, state.log.last_index, state.log.last_term, transfer)
         for voter in self._others():
             state.send_when_durable(voter, message)
 
@@ -38,8 +38,8 @@ class Campaign:
 
     @property
     def result(self) -> VoteResult:
+        """By the configuration in force, whoever else has voted; the own vote too counts only with a voter."""
         return vote_result(self._state.configuration, self._votes)
 
     def _others(self) -> list[NodeId]:
-        voters = self._state.configuration.voters | self._state.configuration.outgoing
-        return [peer for peer in self._state.peers if peer in voters]
+        return [peer for peer in self._state.peers if self._state.configuration.has_voter(peer)]

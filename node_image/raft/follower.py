@@ -31,6 +31,8 @@ class Follower:
             return
         if cut_from is not None:
             state.durability.cut(cut_from)
+            state.configuration_cut(cut_from)
+        state.configuration_appended(message.entries)
         state.log.commit_to(min(message.commit, match))
         state.outbox.accept(leader, AppendAccepted(state.term, match))
 
@@ -71,4 +73,4 @@ class Follower:
         state.log.restore(snapshot.index, snapshot.term)
         state.durability.cut(1)
         state.snapshot = state.outbox.snapshot = snapshot
-        state.set_configuration(snapshot.configuration)
+        state.configuration_restored(snapshot.configuration)

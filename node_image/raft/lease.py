@@ -4,6 +4,9 @@ A round is one heartbeat to every other member, all with the same number. When a
 was the leader at some moment after the round was sent; reads that waited for it may be answered. It also has a lease
 from the moment the round was *sent*: every voter of the quorum bars its vote for an election timeout from receiving it,
 which is later. The lease is shorter by the bound on clock drift, and a round that comes back late has less of it left.
+
+A leader that has told another node to campaign has no lease for the rest of its term, also if the transfer comes to
+nothing: the message may arrive at any time later, and the votes that it brings about are not barred (6.4.1).
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from node_image.raft.types import NodeId
 class Rounds:
     """`confirmed <= last`. Belongs to one term of one leader, and goes with it."""
 
-    __slots__ = ("_echoed", "_lease_s", "_lease_until", "_sent", "_state", "confirmed", "last")
+    __slots__ = ("_echoed", "_grants_leases", "_lease_s", "_lease_until", "_sent", "_state", "confirmed", "last")
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -28,6 +31,7 @@ class Rounds:
         self._echoed: dict[NodeId, int] = {}
         self._sent: deque[tuple[int, float]] = deque()
         self._lease_until = float("-inf")
+        self._grants_leases = True
 
     def begin(self) -> int:
         """The number for a round of heartbeats that is sent now. Call `advance` for what it confirms by itself."""
@@ -57,7 +61,11 @@ class Rounds:
 
     def lease_is_valid(self) -> bool:
         """As of the last input's clock."""
-        return self._clock() < self._lease_until
+        return self._grants_leases and self._clock() < self._lease_until
+
+    def give_up_leases(self) -> None:
+        """For good."""
+        self._grants_leases = False
 
     def _clock(self) -> float:
         return self._state.now

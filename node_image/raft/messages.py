@@ -32,11 +32,13 @@ class PreVoteResponse:
 
 @dataclass(frozen=True, slots=True)
 class RequestVote:
-    """Paper, figure 2: RequestVote RPC. The candidate is the sender."""
+    """Paper, figure 2: RequestVote RPC. The candidate is the sender. `transfer`: the leader has told it to campaign, so
+    the voters need not wait until they miss that leader (dissertation 4.2.3, last paragraph)."""
 
     term: int
     last_index: int
     last_term: int
+    transfer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,13 @@ class InstallSnapshotResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """The leader hands over: campaign at once, as if the election timer had run out (dissertation 3.10)."""
+
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReadIndexRequest:
     """A follower asks its leader for an index that is safe to read at (dissertation 6.4). `request` is the follower's
     own number for a batch of reads, never used twice, also across restarts."""
@@ -150,6 +159,7 @@ Message = (
     | HeartbeatResponse
     | InstallSnapshot
     | InstallSnapshotResponse
+    | TimeoutNow
     | ReadIndexRequest
     | ReadIndexResponse
 )

@@ -4,10 +4,11 @@
     PRE_CANDIDATE ---- a quorum would vote for it ----> CANDIDATE (of the next term)
     CANDIDATE ---- a quorum has voted for it ----> LEADER
     any role ---- a higher term; a leader of this term; election lost ----> FOLLOWER
-    LEADER ---- no quorum heard from for T (CheckQuorum) ----> FOLLOWER
+    FOLLOWER ---- its leader hands over (TimeoutNow) ----> CANDIDATE
+    LEADER ---- no quorum heard from for T (CheckQuorum); a committed configuration without it ----> FOLLOWER
 
 The work is done by parts that know nothing of each other: `Follower` (a leader's messages), `Campaign` (votes),
-`Leadership` (replication, rounds and leases, reads), over one `State`. Here is what decides between them.
+`Leadership` (replication, rounds and leases, reads, membership, transfer), over one `State`. Here is what decides between them.
 
 Nothing here does I/O or looks at a clock. Inputs change the state at once; what must leave the node because of them is
 collected and handed out by `ready`, so any number of inputs can share one Ready, one sync and one message a peer.
@@ -16,7 +17,7 @@ collected and handed out by `ready`, so any number of inputs can share one Ready
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from node_image.raft.campaign import Campaign
@@ -37,8 +38,10 @@ from node_image.raft.messages import (
     ReadIndexResponse,
     RequestPreVote,
     RequestVote,
+    TimeoutNow,
     VoteResponse,
 )
+from node_image.raft.membership import ChangeRefused
 from node_image.raft.quorum import VoteResult
 from node_image.raft.reads import ForwardedReads
 from node_image.raft.ready import ReadState, Ready
@@ -151,7 +154,17 @@ class Raft:
 
     @property
     def configuration(self) -> Configuration:
+        """The one in force: the latest in the log, committed or not."""
         return self._state.configuration
+
+    @property
+    def is_changing(self) -> bool:
+        """The configuration in force is not known to be committed, or is joint."""
+        return self._state.configuration.is_joint or self._state.configurations.index > self._state.log.committed
+
+    def configuration_at(self, index: int) -> Configuration:
+        """As of the state after the entry at `index`, which must not lie before the latest snapshot's end."""
+        return self._state.configurations.at(index)
 
     @property
     def hard_state(self) -> HardState:
@@ -189,22 +202,49 @@ class Raft:
         if self._leadership is not None:
             if not self._leadership.tick():
                 self._become_follower(state.term)
-        elif now >= state.election_due and state.is_voter:
+        elif now >= state.election_due and state.may_campaign:
             self._start_pre_vote()
 
     def deadline(self) -> float:
-        """When `tick` is due next; never, for a node without a vote."""
+        """When `tick` is due next; never, for a node that does not campaign."""
         if self._leadership is not None:
             return self._leadership.deadline
-        return self._state.election_due if self._state.is_voter else float("inf")
+        return self._state.election_due if self._state.may_campaign else float("inf")
 
     def propose(self, data: Sequence[bytes], now: float) -> list[tuple[int, int]]:
         """Append commands to the leader's log; the (term, index) of each. It is committed if and only if the entry
-        that is applied at that index has that term. Raises NotLeader."""
+        that is applied at that index has that term. Raises NotLeader, and ChangeRefused("transferring") while another
+        node is to take over (dissertation 3.10)."""
         self._state.now = now
         if self._leadership is None:
             raise NotLeader(self._state.leader)
+        if self._leadership.transfer is not None:
+            raise ChangeRefused("transferring")
         return self._leadership.propose(data)
+
+    def reconfigure(self, voters: Iterable[NodeId], learners: Iterable[NodeId], now: float) -> None:
+        """Begin a change to these voters and learners. It is done when an entry with just that configuration is
+        applied; CHANGE_ABANDONED in a Ready's `notices` says that it will not be, by this leader. Raises NotLeader;
+        ChangeRefused: nothing was begun; ValueError for sets that make no configuration."""
+        self._state.now = now
+        if self._leadership is None:
+            raise NotLeader(self._state.leader)
+        wanted = Configuration(frozenset(voters), frozenset(), frozenset(learners))
+        if not wanted.voters or wanted.voters & wanted.learners:
+            raise ValueError("a configuration needs at least one voter, and nobody is a voter and a learner")
+        self._leadership.reconfigure(wanted)
+
+    def transfer_leadership(self, to: NodeId, now: float) -> None:
+        """Begin to hand over to another voter. It is done when that one leads; TRANSFER_ABANDONED in a Ready's
+        `notices` says that this node goes on. Raises NotLeader, ChangeRefused, ValueError for a node that is no other
+        voter."""
+        state = self._state
+        state.now = now
+        if self._leadership is None:
+            raise NotLeader(state.leader)
+        if to == state.id or to not in state.configuration.voters:
+            raise ValueError(f"{to} is not another voter")
+        self._leadership.transfer_to(to)
 
     def read_index(self, context: int, now: float) -> None:
         """Ask for an index that a linearizable read may be answered at; the outcome comes in a Ready's `reads`."""
@@ -242,12 +282,16 @@ class Raft:
         if state.snapshot is not None and snapshot.index <= state.snapshot.index:
             return
         state.snapshot = snapshot
+        state.configurations.compact(snapshot.index)
         state.log.compact(snapshot.index - state.config.trailing_entries)
 
     # Output
 
     def ready(self) -> Ready | None:
         """What has to happen because of the inputs since the last call; None if nothing."""
+        if self._leadership is not None and self._leadership.membership.removes_leader:
+            self._leadership.hand_over()
+            self._become_follower(self._state.term)
         if self._leadership is not None:
             self._leadership.flush()
         else:
@@ -258,7 +302,8 @@ class Raft:
         committed = state.log.take_committed()
         changed = self._has_changed()
         stores = bool(entries or hard_state or outbox.snapshot)
-        if not (stores or committed or changed or outbox.at_once or outbox.after_sync or outbox.reads):
+        leaves = outbox.at_once or outbox.after_sync or outbox.reads or outbox.notices
+        if not (stores or committed or changed or leaves):
             return None
         self._number += 1
         if stores:
@@ -273,6 +318,7 @@ class Raft:
             committed,
             tuple(outbox.reads),
             changed,
+            tuple(outbox.notices),
         )
         outbox.clear()
         return ready
@@ -297,7 +343,7 @@ class Raft:
         """Paper 5.1: a higher term makes a follower of anybody, messages of lower terms are refused. False: nothing is
         left to do with the message."""
         term = self._state.term
-        if kind in _VOTE_REQUESTS and message.term >= term and self._votes_are_barred():
+        if kind in _VOTE_REQUESTS and message.term >= term and self._votes_are_barred(message):
             return False
         if message.term == term or kind in _OF_ANY_TERM:
             if message.term > term and kind is not RequestPreVote:
@@ -310,9 +356,11 @@ class Raft:
         self._answer_old_term(sender, kind)
         return False
 
-    def _votes_are_barred(self) -> bool:
+    def _votes_are_barred(self, request: Message) -> bool:
         """A node with a live leader takes no part in elections (dissertation 4.2.3, 6.4.1), so a lease holds and a node
-        that is back from a partition disturbs nobody."""
+        that is back from a partition, or was removed, disturbs nobody. Unless that leader itself wants the election."""
+        if isinstance(request, RequestVote) and request.transfer:
+            return False
         return self._leadership is not None or self._state.now < self._state.votes_barred_until
 
     def _answer_old_term(self, sender: NodeId, kind: type) -> None:
@@ -357,13 +405,13 @@ class Raft:
         self._campaign.ask_for_pre_votes()
         self._decide()
 
-    def _start_election(self) -> None:
+    def _start_election(self, *, transfer: bool = False) -> None:
         state = self._state
         state.role = Role.CANDIDATE
         state.enter_term(state.term + 1, state.id)
         state.reset_election_timer()
         self._campaign = variant(Campaign, state.bugs)(state)
-        self._campaign.ask_for_votes()
+        self._campaign.ask_for_votes(transfer=transfer)
         self._decide()
 
     def _become_leader(self) -> None:
@@ -388,6 +436,11 @@ class Raft:
         state = self._state
         granted = request.term > state.term and state.log.is_up_to_date(request.last_index, request.last_term)
         state.answer(candidate, PreVoteResponse(request.term if granted else state.term, granted))
+
+    def _told_to_campaign(self, leader: NodeId, message: TimeoutNow) -> None:
+        """Without a pre-vote, which the others would refuse while they hear from their leader (dissertation 3.10)."""
+        if self._leadership is None and self._state.may_campaign:
+            self._start_election(transfer=True)
 
     def _vote_requested(self, candidate: NodeId, request: RequestVote) -> None:
         state = self._state
@@ -435,6 +488,7 @@ _OTHERS: Final[dict[type, Callable[[Raft, NodeId, Any], None]]] = {
     PreVoteResponse: Raft._pre_vote_answered,
     RequestVote: Raft._vote_requested,
     VoteResponse: Raft._vote_answered,
+    TimeoutNow: Raft._told_to_campaign,
     ReadIndexRequest: Raft._read_index_requested,
     ReadIndexResponse: Raft._read_index_answered,
 }

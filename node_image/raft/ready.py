@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from node_image.raft.messages import Message
 from node_image.raft.types import Entry, HardState, NodeId, Snapshot
@@ -15,6 +16,13 @@ class ReadState:
 
     context: int
     index: int | None
+
+
+class Notice(Enum):
+    """What a leader gives up, and goes on leading."""
+
+    CHANGE_ABANDONED = "the new voters do not catch up; they stay learners"
+    TRANSFER_ABANDONED = "the node that was to lead has not been elected within an election timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +46,4 @@ class Ready:
     reads: tuple[ReadState, ...]
     changed: bool
     """Role, term or leader is not what it was at the last Ready."""
+    notices: tuple[Notice, ...] = ()

@@ -32,6 +32,19 @@ class Replication:
         self._built: dict[int, AppendEntries] = {}
         """Appends built in this flush, by their first index."""
 
+    def configuration_changed(self) -> None:
+        """New members are probed with the entry that names them, the last one. Those that were removed still get what is sent, so that they learn it, until
+        `forget_removed`; whether anybody counts is for the configuration in force to say."""
+        for peer in self._state.peers:
+            if peer not in self.progress:
+                self.progress[peer] = Progress(self._state.log.last_index)
+        self._match_changed = True
+
+    def forget_removed(self) -> None:
+        for peer in [peer for peer in self.progress if peer not in self._state.peers]:
+            del self.progress[peer]
+            self._matches.pop(peer, None)
+
     def own_entries_are_durable(self) -> None:
         self._matches[self._state.id] = self._state.durability.index
         self._match_changed = True

@@ -6,10 +6,11 @@ import random
 from collections.abc import Sequence
 
 from node_image.raft.config import RaftConfig
+from node_image.raft.configurations import Configurations
 from node_image.raft.durability import Durability
 from node_image.raft.log import Log
 from node_image.raft.messages import AppendAccepted, Message
-from node_image.raft.ready import ReadState
+from node_image.raft.ready import Notice, ReadState
 from node_image.raft.types import Configuration, Entry, HardState, NodeId, Role, Snapshot
 from node_image.variants import variant
 
@@ -17,18 +18,20 @@ from node_image.variants import variant
 class Outbox:
     """What the next Ready will carry besides entries."""
 
-    __slots__ = ("after_sync", "at_once", "reads", "snapshot")
+    __slots__ = ("after_sync", "at_once", "notices", "reads", "snapshot")
 
     def __init__(self) -> None:
         self.at_once: list[tuple[NodeId, Message]] = []
         self.after_sync: list[tuple[NodeId, Message]] = []
         self.reads: list[ReadState] = []
+        self.notices: list[Notice] = []
         self.snapshot: Snapshot | None = None
 
     def clear(self) -> None:
         self.at_once.clear()
         self.after_sync.clear()
         self.reads.clear()
+        self.notices.clear()
         self.snapshot = None
 
     def accept(self, leader: NodeId, answer: AppendAccepted) -> None:
@@ -47,6 +50,7 @@ class State:
         "bugs",
         "config",
         "configuration",
+        "configurations",
         "durability",
         "election_due",
         "id",
@@ -78,13 +82,13 @@ class State:
         self.config = config
         self.id = config.node
         self.rng = rng
-        self.configuration = snapshot.configuration if snapshot else config.configuration
-        self.peers = _peers(self.configuration, config.node)
         self.role = Role.FOLLOWER
         self.leader: NodeId | None = None
         self.snapshot = snapshot
         offset, offset_term = (snapshot.index, snapshot.term) if snapshot is not None else (0, 0)
         self.log = variant(Log, bugs)(offset, offset_term, entries)
+        self._follow_snapshot(snapshot.configuration if snapshot is not None else config.configuration)
+        self.configuration_appended([entry for entry in entries if entry.index > offset])
         self._recall(hard_state)
         self.durability = Durability(self.log.last_index)
         self.outbox = variant(Outbox, bugs)()
@@ -107,7 +111,16 @@ class State:
 
     @property
     def is_voter(self) -> bool:
-        return self.id in self.configuration.voters or self.id in self.configuration.outgoing
+        return self.configuration.has_voter(self.id)
+
+    @property
+    def may_campaign(self) -> bool:
+        """A voter, and also one that a configuration removes which is not known to be committed: without it there may
+        be nobody whose log is long enough to be elected. It does not count its own vote (dissertation 4.2.2)."""
+        if self.is_voter:
+            return True
+        before = self.configurations.before
+        return before is not None and before.has_voter(self.id) and self.configurations.index > self.log.committed
 
     def reset_election_timer(self) -> None:
         """To a random time in [T, 2T) from now (paper 5.2)."""
@@ -139,12 +152,27 @@ class State:
         else:
             self.outbox.after_sync.append((to, message))
 
-    def set_configuration(self, configuration: Configuration) -> None:
-        self.configuration = configuration
-        self.peers = _peers(configuration, self.id)
+    # The configuration in force, and the other members in a fixed order: a set's differs between processes, and a seed
+    # has to decide everything.
 
+    def configuration_appended(self, entries: Sequence[Entry]) -> None:
+        """Entries that the log has now."""
+        if self.configurations.appended(entries):
+            self._put_in_force()
 
-def _peers(configuration: Configuration, node: NodeId) -> tuple[NodeId, ...]:
-    """Sorted: a set's order differs between processes, and a seed has to decide everything."""
-    members = configuration.voters | configuration.outgoing | configuration.learners
-    return tuple(sorted(members - {node}))
+    def configuration_cut(self, index: int) -> None:
+        """The log ends before `index` now."""
+        if self.configurations.cut(index):
+            self._put_in_force()
+
+    def configuration_restored(self, configuration: Configuration) -> None:
+        """A snapshot has taken the log's place."""
+        self._follow_snapshot(configuration)
+
+    def _follow_snapshot(self, configuration: Configuration) -> None:
+        self.configurations = variant(Configurations, self.bugs)(self.log.offset, configuration)
+        self._put_in_force()
+
+    def _put_in_force(self) -> None:
+        self.configuration = self.configurations.in_force
+        self.peers = tuple(sorted(self.configuration.members - {self.id}))

@@ -23,6 +23,7 @@ class EntryKind(IntEnum):
     """The first entry of every leader's term (dissertation 6.4)."""
     COMMAND = 1
     CONFIGURATION = 2
+    """In force as soon as it is appended (see `configurations`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Entry:
     index: int
     kind: EntryKind
     data: bytes
-    """COMMAND: what the replica encoded; raft never looks inside."""
+    """COMMAND: what the replica encoded; raft never looks inside. CONFIGURATION: see `configurations`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,25 @@ class HardState:
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """Sets of voters: one in the steady state, two while it changes (joint consensus, paper section 6). A decision
-    needs a majority of each."""
+    needs a majority of each. Learners get the log and do not count (dissertation 4.2.1)."""
 
     voters: frozenset[NodeId]
+    """While it changes: those of C_new."""
     outgoing: frozenset[NodeId] = frozenset()
+    """While it changes: those of C_old; else empty."""
     learners: frozenset[NodeId] = frozenset()
+    """Never in `voters`; one that is in `outgoing` is a voter that becomes a learner."""
+
+    @property
+    def is_joint(self) -> bool:
+        return bool(self.outgoing)
+
+    @property
+    def members(self) -> frozenset[NodeId]:
+        return self.voters | self.outgoing | self.learners
+
+    def has_voter(self, node: NodeId) -> bool:
+        return node in self.voters or node in self.outgoing
 
 
 @dataclass(frozen=True, slots=True)

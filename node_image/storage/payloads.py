@@ -19,6 +19,7 @@ from typing import Any
 
 import msgpack
 
+from node_image.raft.configurations import decode_configuration
 from node_image.raft.types import Entry, EntryKind, HardState
 
 
@@ -92,7 +93,16 @@ def _read_entry(index: int, fields: Any) -> Entry:
     term, kind, data = _require_list(fields, 3)
     if type(data) is not bytes or type(kind) is not int or kind not in EntryKind._value2member_map_:
         raise Malformed(f"entry {index} is neither of a known kind nor bytes")
+    if kind == EntryKind.CONFIGURATION:
+        _require_configuration(data)
     return Entry(require_natural(term), index, EntryKind(kind), data)
+
+
+def _require_configuration(data: bytes) -> None:
+    try:
+        decode_configuration(data)
+    except ValueError as error:
+        raise Malformed(str(error)) from error
 
 
 def snapshot(index: int, term: int) -> bytes:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from node_image.driver.wire import PeerMessage, WireError, decode, encode
 from node_image.raft import Configuration, Entry, EntryKind
 from node_image.raft import messages as raft
+from node_image.raft.configurations import encode_configuration
 from node_image.replica import messages as replica
 
 numbers = st.integers(0, 2**63 - 1)
@@ -28,7 +29,9 @@ plain = st.recursive(
 @st.composite
 def append_entries(draw: st.DrawFn) -> raft.AppendEntries:
     previous = draw(st.integers(0, 2**40))
-    run = draw(st.lists(st.tuples(numbers, st.sampled_from(EntryKind), st.binary(max_size=20)), max_size=4))
+    plain_entries = st.tuples(numbers, st.sampled_from([EntryKind.NOOP, EntryKind.COMMAND]), st.binary(max_size=20))
+    changes = st.tuples(numbers, st.just(EntryKind.CONFIGURATION), configurations.map(encode_configuration))
+    run = draw(st.lists(plain_entries | changes, max_size=4))
     entries = tuple(Entry(term, index, kind, data) for index, (term, kind, data) in enumerate(run, previous + 1))
     return raft.AppendEntries(draw(numbers), previous, draw(numbers), draw(numbers), entries)
 
@@ -44,7 +47,7 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
         for kind, parts in {
             raft.RequestPreVote: (numbers, numbers, numbers),
             raft.PreVoteResponse: (numbers, flags),
-            raft.RequestVote: (numbers, numbers, numbers),
+            raft.RequestVote: (numbers, numbers, numbers, flags),
             raft.VoteResponse: (numbers, flags),
             raft.AppendAccepted: (numbers, numbers),
             raft.AppendRejected: (numbers, numbers, numbers, numbers),
@@ -54,6 +57,7 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
                 numbers, numbers, numbers, configurations, numbers, st.binary(max_size=20), flags,
             ),
             raft.InstallSnapshotResponse: (numbers, numbers, numbers),
+            raft.TimeoutNow: (numbers,),
             raft.ReadIndexRequest: (numbers, numbers),
             raft.ReadIndexResponse: (numbers, numbers, st.none() | numbers),
             replica.ForwardWrites: (pairs(numbers, st.binary(max_size=9)),),

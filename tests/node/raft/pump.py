@@ -24,6 +24,7 @@ from node_image.raft import (
     Entry,
     EntryKind,
     HardState,
+    Notice,
     Raft,
     RaftConfig,
     Ready,
@@ -93,10 +94,17 @@ def entries(first: int, *terms: int) -> tuple[Entry, ...]:
     )
 
 
+def _nodes(digits: str) -> list[str]:
+    return [f"n{digit}" for digit in digits]
+
+
 class Pump:
-    def __init__(self, size: int = 3, *, seed: int = 0, bugs: Iterable[str] = (), **config: Any) -> None:
+    def __init__(
+        self, size: int = 3, *, voters: int | None = None, seed: int = 0, bugs: Iterable[str] = (), **config: Any
+    ) -> None:
+        """`voters`: how many of the nodes are in the first configuration (default: all)."""
         self.names = [f"n{number}" for number in range(1, size + 1)]
-        self.configuration = Configuration(frozenset(self.names))
+        self.configuration = Configuration(frozenset(self.names[:voters]))
         self.config = {"election_timeout_s": T, "heartbeat_interval_s": T / 5, **config}
         self.bugs = frozenset(bugs)
         self.rng = random.Random(seed)
@@ -111,6 +119,7 @@ class Pump:
         self.disks = {name: Disk() for name in self.names}
         self.machines: dict[str, Machine] = {}
         self.reads: dict[str, list[tuple[int, int | None]]] = {name: [] for name in self.names}
+        self.notices: dict[str, list[Notice]] = {name: [] for name in self.names}
         self.nodes: dict[str, Raft] = {}
         self._unsynced: dict[str, deque[Ready]] = {}
         for name in self.names:
@@ -158,7 +167,8 @@ class Pump:
         node, machine = self.nodes[name], self.machines[name]
         term = node.term_at(machine.index)
         assert term is not None
-        snapshot = Snapshot(machine.index, term, node.configuration, b"\n".join(machine.commands))
+        configuration = node.configuration_at(machine.index)
+        snapshot = Snapshot(machine.index, term, configuration, b"\n".join(machine.commands))
         self.sync(name)
         self.disks[name].compact(snapshot)
         node.compact(snapshot)
@@ -177,6 +187,7 @@ class Pump:
         if ready.committed:
             self.nodes[name].applied(ready.committed[-1].index)
         self.reads[name] += [(read.context, read.index) for read in ready.reads]
+        self.notices[name] += ready.notices
         self._unsynced[name].append(ready)
         if name not in self.held:
             self.sync(name)
@@ -245,6 +256,20 @@ class Pump:
 
     def propose(self, name: str, *commands: bytes) -> list[tuple[int, int]]:
         return self.nodes[name].propose(commands, self.clock(name))
+
+    def reconfigure(self, name: str, voters: str, learners: str = "") -> None:
+        """Sets of nodes as strings of numbers."""
+        self.nodes[name].reconfigure(_nodes(voters), _nodes(learners), self.clock(name))
+
+    def transfer(self, name: str, to: str) -> None:
+        self.nodes[name].transfer_leadership(to, self.clock(name))
+
+    def members(self, name: str) -> tuple[str, str, str]:
+        """The configuration in force at a node: voters, outgoing, learners, as strings of numbers."""
+        configuration = self.nodes[name].configuration
+        sets = (configuration.voters, configuration.outgoing, configuration.learners)
+        voters, outgoing, learners = ("".join(sorted(node[1:] for node in nodes)) for nodes in sets)
+        return voters, outgoing, learners
 
     def leaders(self) -> list[str]:
         return [name for name, node in self.nodes.items() if node.role is Role.LEADER]

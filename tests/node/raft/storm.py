@@ -1,19 +1,23 @@
 """Random weather over a Pump, decided by a seed: messages are lost, doubled and overtake each other, links are cut,
-nodes crash and lose what was not synced, disks are slow, clocks run apart within the drift bound. All the while the
+nodes crash and lose what was not synced, disks are slow, clocks run apart within the drift bound; in some, the
+configuration changes and leaders hand over. All the while the
 five properties of the paper's figure 3 are checked, and that no read is answered at an index below what had been
 applied anywhere when it was asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import combinations
 from typing import Any
 
-from node_image.raft import Entry, NotLeader, Ready, Role
+from node_image.raft import ChangeRefused, Configuration, Entry, NotLeader, Ready, Role
 from tests.node.raft.pump import Disk, Packet, Pump
 
 STEP_S = 0.01
 WEATHER = ["cut", "one-way", "heal", "heal", "loss", "clear", "crash", "crash", "disk", "compact", "compact"]
+CHANGES = ["reconfigure", "reconfigure", "transfer"]
+"""The weather of a storm with `changes`, too."""
 
 
 class Violation(AssertionError):
@@ -69,8 +73,11 @@ class History:
 
 
 class Storm(Pump):
-    def __init__(self, size: int, seed: int, *, lying_disks: bool = False, **options: Any) -> None:
-        """`lying_disks` report as durable what is not (to see that the checks see it)."""
+    def __init__(
+        self, size: int, seed: int, *, lying_disks: bool = False, changes: bool = False, **options: Any
+    ) -> None:
+        """`lying_disks` report as durable what is not (to see that the checks see it). `changes`: the configuration
+        changes, and leaders hand over."""
         self.history = History()
         self.rates: dict[str, float] = {}
         self.asked: dict[int, int] = {}
@@ -78,6 +85,9 @@ class Storm(Pump):
         self.loss = self.doubling = 0.0
         self.clients_are_quiet = False
         self.lying_disks = lying_disks
+        self.weather = WEATHER + (CHANGES * 3 if changes else [])
+        self.changes_begun = 0
+        self.transfers_begun = 0
         self.true_disks: dict[str, Disk] = {}
         super().__init__(size, seed=seed, **options)
         self.rates = {name: self.rng.uniform(0.95, 1.05) for name in self.names}
@@ -147,13 +157,13 @@ class Storm(Pump):
         self._command += 1
         try:
             self.propose(name, *commands)
-        except NotLeader:
+        except (NotLeader, ChangeRefused):
             return
 
     def blow(self) -> None:
         """One change of the weather."""
         name = self.rng.choice(self.names)
-        change = self.rng.choice(WEATHER)
+        change = self.rng.choice(self.weather)
         if change == "cut":
             digits = "".join(name[1:] for name in self.rng.sample(self.names, len(self.names)))
             place = self.rng.randint(1, len(digits) - 1)
@@ -171,6 +181,10 @@ class Storm(Pump):
         elif change == "disk":
             self.held ^= {name}
             self.sync_all(name)
+        elif change == "reconfigure":
+            self._reconfigure()
+        elif change == "transfer":
+            self._transfer(name)
         elif name in self.nodes and self.machines[name].index >= self.nodes[name].first_index:
             self.compact(name)
 
@@ -182,6 +196,26 @@ class Storm(Pump):
             self.restart(down[0])
         else:
             self.crash(name)
+
+    def _reconfigure(self) -> None:
+        """Any configuration of at least one voter, at whoever leads."""
+        names = self.rng.sample(self.names, len(self.names))
+        voters = self.rng.randint(1, len(names))
+        learners = self.rng.randint(voters, len(names))
+        for leader in self.leaders():
+            try:
+                self.nodes[leader].reconfigure(names[:voters], names[voters:learners], self.clock(leader))
+            except ChangeRefused:
+                continue
+            self.changes_begun += 1
+
+    def _transfer(self, to: str) -> None:
+        for leader in self.leaders():
+            try:
+                self.nodes[leader].transfer_leadership(to, self.clock(leader))
+            except (ChangeRefused, ValueError):
+                continue
+            self.transfers_begun += 1
 
     def _power_cut(self) -> None:
         """All at once, and what the disks have is what they had the last time they told the truth."""
@@ -215,10 +249,21 @@ class Storm(Pump):
                 self.restart(name)
             self.sync_all(name)
         self.clients_are_quiet = True
-        self._until(lambda: len(self.leaders()) == 1, "no leader, or two of them")
+        self._until(self._all_are_voters, "no leader, or two of them, or a change that does not end")
         self.propose(self.leaders()[0], b"the end")
         self._until(self._all_are_at_the_end, "the last command did not arrive everywhere")
         self._logs_match()
+
+    def _all_are_voters(self) -> bool:
+        """One leader, of all nodes; asks for what is missing of that."""
+        wanted = Configuration(frozenset(self.names))
+        if len(self.leaders()) != 1:
+            return False
+        leader = self.nodes[self.leaders()[0]]
+        if leader.configuration != wanted:
+            with suppress(ChangeRefused):
+                leader.reconfigure(wanted.voters, (), self.clock(leader.id))
+        return leader.configuration == wanted and not leader.is_changing
 
     def _all_are_at_the_end(self) -> bool:
         return all(machine.commands[-1:] == [b"the end"] for machine in self.machines.values())

@@ -25,6 +25,25 @@ def test_safety_in_a_storm_and_liveness_after_it(seed: int) -> None:
     storm.calm_down()
 
 
+@pytest.mark.parametrize("seed", range(100, 108))
+def test_safety_while_the_configuration_changes(seed: int) -> None:
+    """Paper, section 6: no two majorities decide apart, whatever is lost of a change."""
+    storm = weather(4 + seed % 3, seed, changes=True)
+    assert storm.changes_begun > 2
+    assert storm.history.highest_committed > 50
+    storm.calm_down()
+
+
+def test_leaders_hand_over_in_these_storms() -> None:
+    assert weather(4, 100, 2000, changes=True).transfers_begun > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2000, 2060))
+def test_safety_in_many_storms_of_changes(seed: int) -> None:
+    weather(3 + seed % 5, seed, 8000, changes=True).calm_down()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1040))
 def test_safety_in_many_storms(seed: int) -> None:
