@@ -6,6 +6,9 @@
     python3 -m node_image.raftctl --connect 127.0.0.1:8000 acquire lock --ttl-ms 5000
     python3 -m node_image.raftctl --connect 127.0.0.1:8000 txn '["r", "k", null]' '["add", "n", 1]'
     python3 -m node_image.raftctl --connect 127.0.0.1:8000 status
+    python3 -m node_image.raftctl --connect 127.0.0.1:8000 members
+    python3 -m node_image.raftctl --connect 127.0.0.1:8000 reconfigure n1 n2 n4 --learners n5
+    python3 -m node_image.raftctl --connect 127.0.0.1:8000 transfer n2
 
 A value, an element or a step is JSON, or else taken as a string. The answer is printed as one JSON line. Exit codes: 0
 ok (also a cas that did not match), 1 the node refused, 2 it is not known what became of it, 3 the node could not be
@@ -74,9 +77,11 @@ def main(arguments: list[str] | None = None) -> int:
     except Unreachable as error:
         return _complain(str(error), EXIT_UNREACHABLE)
     except NoAnswer as error:
-        known = options.op in ("read", "status")
+        known = options.op in ("read", "status", "members")
         return _complain(f"{error}{'' if known else '; it may have happened'}", EXIT_REFUSED if known else EXIT_UNKNOWN)
     answer.pop("id", None)
+    if options.op == "members" and answer.get("ok"):
+        answer = {field: answer[field] for field in ("ok", "leader", "voters", "outgoing", "learners")}
     print(json.dumps(answer))
     if answer.get("ok"):
         return EXIT_OK
@@ -103,7 +108,22 @@ def _parser() -> argparse.ArgumentParser:
         _add_command(commands.add_parser(op, help=what), fields)
     status = commands.add_parser("status", help="what the node says of itself")
     status.set_defaults(request=lambda options: {"op": "status"})
+    _add_administration(commands)
     return parser
+
+
+def _add_administration(commands: Any) -> None:
+    members = commands.add_parser("members", help="who leads, votes and learns, as the node has it")
+    members.set_defaults(request=lambda options: {"op": "status"})
+    reconfigure = commands.add_parser("reconfigure", help="change who votes and who learns; ask the leader")
+    reconfigure.add_argument("voters", nargs="+", metavar="NODE", help="all that vote afterwards")
+    reconfigure.add_argument("--learners", nargs="+", default=[], metavar="NODE", help="all that learn afterwards")
+    reconfigure.set_defaults(
+        request=lambda options: {"op": "reconfigure", "voters": options.voters, "learners": options.learners}
+    )
+    transfer = commands.add_parser("transfer", help="make another voter the leader; ask the leader")
+    transfer.add_argument("to", metavar="NODE")
+    transfer.set_defaults(request=lambda options: {"op": "transfer", "to": options.to})
 
 
 COMMANDS: Final[dict[str, tuple[str, ...]]] = {

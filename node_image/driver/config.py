@@ -16,7 +16,9 @@ class NodeConfig:
 
     node: str
     peers: frozenset[str]
-    """All voters at the very beginning, this node among them."""
+    """All nodes that this one can reach, itself among them."""
+    voters: frozenset[str] | None = None
+    """Those that vote at the very beginning, the same on every node; None: all peers. Later, the log says."""
     election_timeout_s: float = 0.5
     heartbeat_interval_s: float = 0.1
     snapshot_every_entries: int = 10_000
@@ -31,6 +33,8 @@ class NodeConfig:
     def __post_init__(self) -> None:
         if self.node not in self.peers:
             raise ValueError(f"node {self.node} is not among its peers {', '.join(sorted(self.peers))}")
+        if self.voters is not None and not self.voters <= self.peers:
+            raise ValueError(f"voters {', '.join(sorted(self.voters - self.peers))} are not among the peers")
         if self.snapshot_every_entries < 1 or self.segment_bytes < 1 or self.trailing_entries < 0:
             raise ValueError("snapshot_every_entries and segment_bytes must be positive, trailing_entries not negative")
         if self.bug is not None and self.bug not in BUGS:
@@ -45,7 +49,7 @@ class NodeConfig:
     def raft(self) -> RaftConfig:
         return RaftConfig(
             node=self.node,
-            configuration=Configuration(self.peers),
+            configuration=Configuration(self.peers if self.voters is None else self.voters),
             election_timeout_s=self.election_timeout_s,
             heartbeat_interval_s=self.heartbeat_interval_s,
             snapshot_chunk_bytes=self.snapshot_chunk_bytes,
@@ -54,4 +58,4 @@ class NodeConfig:
 
     @property
     def replica(self) -> ReplicaConfig:
-        return ReplicaConfig(session_ttl_entries=self.session_ttl_entries)
+        return ReplicaConfig(session_ttl_entries=self.session_ttl_entries, peers=self.peers)

@@ -174,6 +174,8 @@ class Node:
         for _, run in groupby(ready.committed, key=_checkpoint):
             self._commit(list(run), now)
         self.replica.reads(ready.reads)
+        if ready.notices:
+            self.replica.noticed(ready.notices)
 
     def _commit(self, entries: Sequence[Entry], now: float) -> None:
         self.replica.commit(entries, now)

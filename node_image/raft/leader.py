@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node_image.raft.lease import Rounds
+from node_image.raft.membership import ChangeRefused, Membership
 from node_image.raft.messages import (
     AppendAccepted,
     AppendRejected,
@@ -19,7 +20,6 @@ from node_image.raft.messages import (
     TimeoutNow,
 )
 from node_image.raft.quorum import has_quorum
-from node_image.raft.membership import ChangeRefused, Membership
 from node_image.raft.reads import LeaderReads
 from node_image.raft.ready import Notice
 from node_image.raft.replication import Replication

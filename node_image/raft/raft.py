@@ -8,7 +8,8 @@
     LEADER ---- no quorum heard from for T (CheckQuorum); a committed configuration without it ----> FOLLOWER
 
 The work is done by parts that know nothing of each other: `Follower` (a leader's messages), `Campaign` (votes),
-`Leadership` (replication, rounds and leases, reads, membership, transfer), over one `State`. Here is what decides between them.
+`Leadership` (replication, rounds and leases, reads, membership, transfer), over one `State`. Here is what decides
+between them.
 
 Nothing here does I/O or looks at a clock. Inputs change the state at once; what must leave the node because of them is
 collected and handed out by `ready`, so any number of inputs can share one Ready, one sync and one message a peer.
@@ -24,6 +25,7 @@ from node_image.raft.campaign import Campaign
 from node_image.raft.config import RaftConfig
 from node_image.raft.follower import Follower
 from node_image.raft.leader import Leadership
+from node_image.raft.membership import ChangeRefused
 from node_image.raft.messages import (
     AppendAccepted,
     AppendEntries,
@@ -41,7 +43,6 @@ from node_image.raft.messages import (
     TimeoutNow,
     VoteResponse,
 )
-from node_image.raft.membership import ChangeRefused
 from node_image.raft.quorum import VoteResult
 from node_image.raft.reads import ForwardedReads
 from node_image.raft.ready import ReadState, Ready

@@ -33,8 +33,9 @@ class Replication:
         """Appends built in this flush, by their first index."""
 
     def configuration_changed(self) -> None:
-        """New members are probed with the entry that names them, the last one. Those that were removed still get what is sent, so that they learn it, until
-        `forget_removed`; whether anybody counts is for the configuration in force to say."""
+        """New members are probed with the entry that names them, the last one. Those that were removed still get what
+        is sent, so that they learn it, until `forget_removed`; whether anybody counts is for the configuration in force
+        to say."""
         for peer in self._state.peers:
             if peer not in self.progress:
                 self.progress[peer] = Progress(self._state.log.last_index)

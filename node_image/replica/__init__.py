@@ -2,7 +2,8 @@
 
 Reading order: `command` (what an entry holds), `objects` and `state` (what keys hold), `operations` and `transaction`
 (what commands do to it), `session` (why a retry happens once), `machine` (entries in, results out), `expiry` (what ends
-by itself), `messages` (what replicas say to each other), `replica` (requests in, answers out).
+by itself), `messages` (what replicas say to each other), `administration` (membership and leadership), `replica`
+(requests in, answers out).
 """
 
 from node_image.replica.config import ReplicaConfig

@@ -15,6 +15,8 @@ class ReplicaConfig:
     """How long a read may wait for its index, where the request does not say."""
     forward_timeout_s: float = 60.0
     """How long a follower remembers a request that it gave to the leader."""
+    peers: frozenset[str] | None = None
+    """The nodes that a configuration may name; None: any."""
     max_pending: int = 10_000
     """Proposals without an answer; more are refused at once."""
 

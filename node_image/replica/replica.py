@@ -8,7 +8,8 @@ leader's answer. Reads come in four strengths:
     sequential     answered here once the client's `min_index` is applied
     stale          answered here at once
 
-What has a time to live ends by an entry that the leader proposes (`expiry`).
+Changes of the membership, and transfers of the leadership, have a module of their own (`administration`). What has a
+time to live ends by an entry that the leader proposes (`expiry`).
 
 Forwarded requests gather until `take_effects`, so those that came together travel in one message.
 """
@@ -16,11 +17,13 @@ Forwarded requests gather until `take_effects`, so those that came together trav
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
 from node_image.driver.effects import Clocks, Reply, Send
-from node_image.raft import Entry, NotLeader, Raft, ReadState, Role, Snapshot
+from node_image.raft import ChangeRefused, Entry, EntryKind, Notice, NotLeader, Raft, ReadState, Role, Snapshot
+from node_image.replica.administration import Administration, members
 from node_image.replica.answers import Answer, command_answer, read_answer, refusal
 from node_image.replica.command import decode, encode
 from node_image.replica.config import ReplicaConfig
@@ -29,7 +32,16 @@ from node_image.replica.expiry import Timers
 from node_image.replica.machine import StateMachine
 from node_image.replica.messages import ForwardAnswers, ForwardReads, ForwardWrites, ReplicaMessage
 from node_image.replica.pending import Client, Follower, Origin, Pending, Proposal
-from node_image.replica.requests import COMMANDS, BadRequest, Read, ReadMode, parse_command, parse_read
+from node_image.replica.requests import (
+    COMMANDS,
+    BadRequest,
+    Read,
+    ReadMode,
+    parse_command,
+    parse_read,
+    parse_reconfigure,
+    parse_transfer,
+)
 from node_image.replica.state import Query, Refused
 from node_image.variants import variant
 
@@ -75,6 +87,7 @@ class Replica:
         """Reads whose index is not applied yet; `_waiting_order` is a heap of (index, number) over them."""
         self._waiting_order: list[tuple[int, int]] = []
         self._forwarded: Expiring[_Forwarded] = Expiring()
+        self._administration = Administration(raft, config.peers, config.read_timeout_s, self._answer)
         self._replies: list[Reply] = []
         self._writes_out: dict[str, list[tuple[int, bytes]]] = {}
         self._reads_out: dict[str, list[tuple[int, Query, float]]] = {}
@@ -92,7 +105,12 @@ class Replica:
 
     def deadline(self) -> float:
         """Monotonic seconds by which `tick` is wanted."""
-        earliest = min(self._confirming.deadline, self._waiting.deadline, self._forwarded.deadline)
+        earliest = min(
+            self._confirming.deadline,
+            self._waiting.deadline,
+            self._forwarded.deadline,
+            self._administration.deadline,
+        )
         return min(earliest, self._timers.deadline) if self._raft.role == Role.LEADER else earliest
 
     # From clients
@@ -108,8 +126,12 @@ class Replica:
                     self._answer(client, self._status(clocks))
                 case str(op) if op in COMMANDS:
                     self._write(client, encode(parse_command(request)), clocks.monotonic)
+                case "reconfigure":
+                    self._administration.reconfigure(client, parse_reconfigure(request), clocks.monotonic)
+                case "transfer":
+                    self._administration.transfer(client, parse_transfer(request), clocks.monotonic)
                 case _:
-                    raise BadRequest(f"op must be read, status, {', '.join(COMMANDS)}")
+                    raise BadRequest(f"op must be read, status, reconfigure, transfer, {', '.join(COMMANDS)}")
         except (BadRequest, ValueError) as error:
             self._answer(client, refusal("bad-request", definite=True, detail=str(error)))
 
@@ -118,6 +140,7 @@ class Replica:
         self._confirming.take(lambda read: _is_from(read.origin, connection))
         self._waiting.take(lambda read: _is_from(read.origin, connection))
         self._forwarded.take(lambda forwarded: forwarded.client.connection == connection)
+        self._administration.closed(connection)
 
     # From peers
 
@@ -142,6 +165,8 @@ class Replica:
         """Committed entries, each once, in order."""
         for entry in entries:
             result = self._machine.apply(entry)
+            if result is None and entry.kind is EntryKind.CONFIGURATION:
+                self._administration.committed(entry)
             for proposal in self._pending.pop(entry.index):
                 if proposal.term == entry.term and result is not None:
                     self._answer(proposal.origin, command_answer(result))
@@ -168,6 +193,11 @@ class Replica:
         leader = self._raft.leader
         for forwarded in self._forwarded.take(lambda forwarded: forwarded.leader != leader):
             self._answer(forwarded.client, refusal("leader-changed", definite=forwarded.definite, leader=leader))
+        self._administration.leadership_changed()
+
+    def noticed(self, notices: Iterable[Notice]) -> None:
+        """What raft has given up."""
+        self._administration.noticed(notices)
 
     def restore(self, snapshot: Snapshot, now: float) -> None:
         """A snapshot takes the state's place. What was proposed at or before its end is answered if the sessions tell
@@ -200,6 +230,7 @@ class Replica:
         for forwarded in self._forwarded.overdue(now):
             answer = refusal("unavailable", definite=forwarded.definite, leader=self._raft.leader)
             self._answer(forwarded.client, answer)
+        self._administration.tick(now)
         if self._raft.role == Role.LEADER and self._timers.deadline <= now:
             self._expire(now)
 
@@ -236,14 +267,17 @@ class Replica:
             [(term, index)] = self._raft.propose([data], now)
         except NotLeader as error:
             self._answer(origin, refusal("not-leader", definite=True, leader=error.leader))
+        except ChangeRefused as error:
+            self._answer(origin, refusal(str(error), definite=True, leader=self._raft.leader))
         else:
             self._pending.add(index, Proposal(term, origin, data))
 
     def _expire(self, now: float) -> None:
-        """Nobody waits for these entries."""
+        """Nobody waits for these entries; those that cannot be proposed just now are due again."""
         commands = self._timers.due(self._machine.leases, now)
         if commands:
-            self._raft.propose(commands, now)
+            with suppress(ChangeRefused):
+                self._raft.propose(commands, now)
 
     def _forward(self, client: Client, leader: str, deadline: float, *, definite: bool) -> int:
         self._number += 1
@@ -346,6 +380,8 @@ class Replica:
             "mono": round(clocks.monotonic * 1e9),
             "last_index": raft.last_index,
             "first_index": raft.first_index,
+            **members(raft.configuration),
+            "outgoing": sorted(raft.configuration.outgoing),
             "version": VERSION,
         }
 

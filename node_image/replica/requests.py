@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from node_image.raft import Configuration
 from node_image.replica.command import Command, Operation
 from node_image.replica.state import Query
 from node_image.replica.transaction import STEPS
@@ -61,6 +62,23 @@ def parse_read(request: dict[str, Any], default_timeout_s: float) -> Read:
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not 0 <= timeout_s <= MAX_TIMEOUT_S:
         raise BadRequest(f"timeout_s must be a number from 0 to {MAX_TIMEOUT_S:.0f}")
     return Read(_query(request), _MODES[mode], _integer(request, "min_index", default=0, least=0), timeout_s)
+
+
+def parse_reconfigure(request: dict[str, Any]) -> Configuration:
+    """Raises BadRequest."""
+    return Configuration(_node_names(request, "voters"), frozenset(), _node_names(request, "learners", default=()))
+
+
+def parse_transfer(request: dict[str, Any]) -> str:
+    """The node that is to lead. Raises BadRequest."""
+    return _name(request, "to")
+
+
+def _node_names(request: dict[str, Any], field: str, *, default: Any = None) -> frozenset[str]:
+    names = request.get(field, default)
+    if not isinstance(names, list | tuple):
+        raise BadRequest(f"{field} must be a list of nodes' names")
+    return frozenset(_checked_name(name, f"each of {field}") for name in names)
 
 
 def _query(request: dict[str, Any]) -> Query:

@@ -2,10 +2,11 @@
 
     {"node": "n1", "members": {"n1": "10.0.0.2:7000", "n2": "10.0.0.3:7000"}, "client": "0.0.0.0:8000",
      "peer": "0.0.0.0:7000", "data": "/var/lib/raftstorm", "trace": "/var/log/raftstorm/trace.jsonl",
-     "bug": null, "election_timeout_s": 0.5}
+     "voters": ["n1", "n2"], "bug": null, "election_timeout_s": 0.5}
 
 `members` are the addresses at which the nodes' peer ports are reached; `client` and `peer` are what this one listens
-on; `data` is a folder and `trace` a file (left out: no trace). Everything else is a field of `driver.NodeConfig`.
+on; `data` is a folder and `trace` a file (left out: no trace). `voters` are those that vote at the very beginning, the
+same in every node's file (left out: all members). Everything else is a field of `driver.NodeConfig`.
 """
 
 from __future__ import annotations
@@ -60,14 +61,23 @@ def _process_config(fields: dict[str, Any]) -> ProcessConfig:
     if fields["node"] not in members:
         raise ValueError(f"node {fields['node']!r} is not one of the members")
     trace = fields.pop("trace", None)
+    voters = fields.pop("voters", None)
     return ProcessConfig(
         members=members,
         client=parse_address(fields.pop("client")),
         peer=parse_address(fields.pop("peer")),
         data=Path(fields.pop("data")),
         trace=None if trace is None else Path(trace),
-        node=NodeConfig(peers=frozenset(members), **fields),
+        node=NodeConfig(peers=frozenset(members), voters=_voters(voters), **fields),
     )
+
+
+def _voters(names: Any) -> frozenset[str] | None:
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("voters must be a list of names")
+    return frozenset(names)
 
 
 def _members(addresses: Any) -> dict[str, Address]:

@@ -143,7 +143,8 @@ class Process:
                 case _:
                     self._carry_out_on_disk(effect)
         for peer, bundle in frames.items():
-            self._links[peer].send(bundle)
+            if (link := self._links.get(peer)) is not None:  # a log may name nodes that this one has no address of
+                link.send(bundle)
         for connection, responses in replies.items():
             self.clients.send(connection, responses)
         self._trace.write(records)

@@ -34,7 +34,7 @@ START_TIMEOUT_S: Final = 20.0
 
 class RaftSystem:
     """A `System`. Options: `bug`, `source` (a changed node's folder), and `config`: fields of the node's own
-    configuration, such as election_timeout_s."""
+    configuration, such as election_timeout_s, or `voters`: those that vote at the beginning, where not all nodes do."""
 
     name = "raft"
 

@@ -249,7 +249,7 @@ class Storm(Pump):
                 self.restart(name)
             self.sync_all(name)
         self.clients_are_quiet = True
-        self._until(self._all_are_voters, "no leader, or two of them, or a change that does not end")
+        self._until(self._all_are_voters, "no leader, or two of them, or a change that does not end", steps=8000)
         self.propose(self.leaders()[0], b"the end")
         self._until(self._all_are_at_the_end, "the last command did not arrive everywhere")
         self._logs_match()
@@ -268,8 +268,8 @@ class Storm(Pump):
     def _all_are_at_the_end(self) -> bool:
         return all(machine.commands[-1:] == [b"the end"] for machine in self.machines.values())
 
-    def _until(self, done: Callable[[], bool], otherwise: str) -> None:
-        for _ in range(2000):
+    def _until(self, done: Callable[[], bool], otherwise: str, steps: int = 2000) -> None:
+        for _ in range(steps):
             if done():
                 return
             self.step()

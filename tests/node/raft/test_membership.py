@@ -442,9 +442,12 @@ def test_a_leader_that_is_being_removed_leads_and_does_not_count_itself() -> Non
     """4.2.2: "it replicates log entries but does not count itself in majorities"."""
     pump = Pump(4)
     pump.elect("n1")
-    pump.lose = lambda packet: isinstance(packet.message, AppendEntries) and any(
-        entry.kind is EntryKind.CONFIGURATION and not decode_configuration(entry.data).is_joint
-        for entry in packet.message.entries
+    pump.lose = lambda packet: (
+        isinstance(packet.message, AppendEntries)
+        and any(
+            entry.kind is EntryKind.CONFIGURATION and not decode_configuration(entry.data).is_joint
+            for entry in packet.message.entries
+        )
     )
     pump.reconfigure("n1", "234")
     pump.settle()

@@ -35,7 +35,7 @@ def test_safety_while_the_configuration_changes(seed: int) -> None:
 
 
 def test_leaders_hand_over_in_these_storms() -> None:
-    assert weather(4, 100, 2000, changes=True).transfers_begun > 0
+    assert weather(4, 107, 1500, changes=True).transfers_begun > 0
 
 
 @pytest.mark.slow

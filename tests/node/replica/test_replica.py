@@ -28,6 +28,7 @@ class ScriptedRaft:
         self.log: list[Entry] = []
         self.read_contexts: list[int] = []
         self.lease_index: int | None = None
+        self.configuration = Configuration(frozenset({"n1", "n2", "n3"}), learners=frozenset({"n4"}))
 
     def propose(self, data: Sequence[bytes], now: float) -> list[tuple[int, int]]:
         if self.role is not Role.LEADER:
@@ -367,6 +368,9 @@ def test_status() -> None:
         "mono": 100_000_000_000,
         "last_index": 0,
         "first_index": 1,
+        "voters": ["n1", "n2", "n3"],
+        "outgoing": [],
+        "learners": ["n4"],
         "version": 1,
     }
 

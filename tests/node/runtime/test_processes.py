@@ -156,3 +156,19 @@ def test_snapshots_bring_back_a_node_that_was_away(tmp_path: Path) -> None:
         again = away.ask("write", key="k3", value=199, session="s", seq=200)
         assert again["index"] == last["index"]
         _check_traces(trio)
+
+
+def test_a_cluster_grows_hands_over_and_shrinks(tmp_path: Path) -> None:
+    """From one voter to three, then the first one is removed."""
+    with nodes(tmp_path, voters=["n1"]) as cluster:
+        first, second, third = cluster.all
+        until(lambda: (first.status() or {}).get("commit", 0) > 0, "n1 leads, and has committed an entry")
+        grown = first.ask("reconfigure", voters=["n1", "n2", "n3"])
+        assert (grown["ok"], grown["voters"]) == (True, ["n1", "n2", "n3"])
+        assert first.ask("write", key="k", value=1)["ok"]
+        assert first.ask("transfer", to="n2")["leader"] == "n2"
+        assert second.ask("reconfigure", voters=["n2", "n3"])["ok"]
+        first.stop(signal.SIGKILL)
+        assert third.ask("read", key="k")["value"] == 1
+        status = third.status() or {}
+        assert (status["voters"], status["outgoing"], status["learners"]) == (["n2", "n3"], [], [])

@@ -51,6 +51,11 @@ CONVERSATION: list[tuple[str, int, dict[str, object]]] = [
     ("txn nonsense", 1, {"ok": False, "error": "bad-request"}),
     ("enqueue n 1", 1, {"ok": False, "error": "wrong-type"}),
     ("status", 0, {"ok": True, "node": "n1", "role": "leader"}),
+    ("members", 0, {"ok": True, "leader": "n1", "voters": ["n1"], "outgoing": [], "learners": []}),
+    ("reconfigure n1", 0, {"ok": True, "voters": ["n1"], "learners": []}),
+    ("reconfigure n1 n2", 1, {"ok": False, "error": "bad-request"}),
+    ("reconfigure n1 --learners n1", 1, {"ok": False, "error": "bad-request"}),
+    ("transfer n2", 1, {"ok": False, "error": "bad-request"}),
 ]
 
 
