@@ -167,7 +167,7 @@ def test_a_cluster_grows_hands_over_and_shrinks(tmp_path: Path) -> None:
         assert (grown["ok"], grown["voters"]) == (True, ["n1", "n2", "n3"])
         assert first.ask("write", key="k", value=1)["ok"]
         assert first.ask("transfer", to="n2")["leader"] == "n2"
-        assert second.ask("reconfigure", voters=["n2", "n3"])["ok"]
+        until(lambda: second.ask("reconfigure", voters=["n2", "n3"])["ok"], "n2 has committed an entry of its term")
         first.stop(signal.SIGKILL)
         assert third.ask("read", key="k")["value"] == 1
         status = third.status() or {}
