@@ -26,15 +26,11 @@ import msgspec
 from harness import plugins
 from harness.cluster import Node
 from harness.cluster.over_ssh import capabilities
-from harness.errors import CannotRun, HealFailed, RaftstormError
+from harness.conductor import LEADER_DEADLINE_S, Conductor, Stage, wait_leader
+from harness.errors import HealFailed, RaftstormError
 from harness.experiment import Experiment, script_of
-from harness.interpreter import Interpreter
-from harness.mixture import Mixture
 from harness.monitor import Monitor
-from harness.nemesis.commands import Stop, load_kinds
-from harness.nemesis.feed import feed
-from harness.nemesis.nemesis import Nemesis
-from harness.nemesis.schedule import draw_schedule
+from harness.nemesis.commands import load_kinds
 from harness.place import Place, open_place
 from harness.progress import Display, Progress
 from harness.recorder import Recorder
@@ -42,17 +38,10 @@ from harness.script import write_script
 from harness.system import System
 from harness.workload import Workload
 from harness.world.real import RealWorld
-from harness.world.sync import Queue
 from results.store import RunFolder
 
 log = logging.getLogger("raftstorm")
 
-LEADER_DEADLINE_S: Final = 20.0
-LEADER_AFTER_HEAL_S: Final = 20.0
-CATCH_UP_S: Final = 30.0
-"""For nodes that were healed to apply what the others have, before final reads show whether they did."""
-FINAL_READS_S: Final = 30.0
-LOOK_AGAIN_S: Final = 0.05
 REFRESH_S: Final = 0.25
 
 
@@ -70,7 +59,7 @@ class Runner:
         self._workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
         self._kinds = load_kinds(experiment.nemesis)
         self._script = script_of(experiment)
-        self._interpreter: Interpreter | None = None
+        self._conductor: Conductor | None = None
         self.stopped = False
         """Whether `stop` was called."""
         self._run: dict[str, Any] = {}
@@ -80,13 +69,13 @@ class Runner:
     def stop(self) -> None:
         """Ends the run in order: no new operations, then healing, final reads and collecting as ever."""
         self.stopped = True
-        if self._interpreter is not None:
-            self._interpreter.stop()
+        if self._conductor is not None:
+            self._conductor.stop()
 
     @property
     def recording(self) -> bool:
         """Whether there is, or may be, anything recorded that is worth judging."""
-        return self._interpreter is not None
+        return self._conductor is not None
 
     async def record(self) -> None:
         """Raises RaftstormError where the experiment could not run at all."""
@@ -167,7 +156,7 @@ class Runner:
         monitor.start()
         try:
             with self._phase("waiting for a leader", LEADER_DEADLINE_S):
-                await _wait_leader(world, monitor, LEADER_DEADLINE_S)
+                await wait_leader(world, monitor, LEADER_DEADLINE_S)
             with closing(Recorder(self._folder.history_path, world.now)) as recorder:
                 recorder.subscribe(self._progress.observe)
                 await self._drive(world, place, monitor, recorder)
@@ -179,27 +168,14 @@ class Runner:
 
     async def _drive(self, world: RealWorld, place: Place, monitor: Monitor, recorder: Recorder) -> None:
         """The clients' part. From here on trouble is kept, not raised."""
-        mixture = Mixture(self._workloads, self._experiment, self._script)
-        able = capabilities(world, place.nodes, self._system)
-        nemesis = Nemesis(world, self._kinds, able, recorder, monitor.view)
-        self._interpreter = Interpreter(
-            world,
-            mixture.client_factory(self._system, place.nodes),
-            recorder,
-            concurrency=mixture.concurrency,
-            call_timeout_s=self._experiment.call_timeout,
-            log=lambda message, error: log.error("%s: %r", message, error),
+        stage = Stage(world, self._system, place.nodes, capabilities(world, place.nodes, self._system))
+        self._conductor = Conductor(
+            self._experiment, self._workloads, self._kinds, stage, monitor, recorder, self._phase
         )
+        if self.stopped:
+            self._conductor.stop()
         try:
-            with self._phase("main", self._experiment.time_limit):
-                await self._storm(world, nemesis, mixture)
-            with self._phase("healing"):
-                await nemesis.heal_all()
-                await _wait_leader(world, monitor, LEADER_AFTER_HEAL_S)
-                await _wait_caught_up(world, monitor, CATCH_UP_S)
-            with self._phase("final reads", FINAL_READS_S):
-                await self._interpreter.run(mixture.final(FINAL_READS_S, self._interpreter.keys))
-            await self._interpreter.close()
+            await self._conductor.conduct()
         except (RaftstormError, HealFailed) as error:
             log.error("%s", error)
             self._trouble(str(error))
@@ -210,29 +186,6 @@ class Runner:
     def _trouble(self, sentence: str) -> None:
         self._shown.say(sentence)
         self._save_run(trouble=sentence)
-
-    async def _storm(self, world: RealWorld, nemesis: Nemesis, mixture: Mixture) -> None:
-        assert self._interpreter is not None
-        commands: Queue[Any] = Queue(world)
-        hunting = world.spawn(nemesis.run(commands), name="nemesis")
-        schedule = (
-            self._script.commands()
-            if self._script is not None
-            else draw_schedule(
-                world.random("nemesis"),
-                self._kinds,
-                time_limit_s=self._experiment.time_limit,
-                interval_s=self._experiment.nemesis_interval,
-            )
-        )
-        feeding = world.spawn(feed(world, schedule, commands.put), name="schedule")
-        try:
-            if not self.stopped:
-                await self._interpreter.run(mixture.main(world.now()))
-        finally:
-            feeding.cancel()
-            commands.put(Stop())
-            await hunting
 
     async def _collect(self, place: Place) -> None:
         """Every node's logs and traces. A node that cannot be reached loses its own alone."""
@@ -255,31 +208,3 @@ def _node_facts(node: Node) -> dict[str, Any]:
 def _leader_words(monitor: Monitor) -> str:
     leader = monitor.leader()
     return "none seen" if leader is None else f"{leader.id} in term {leader.term}"
-
-
-async def _wait_leader(world: RealWorld, monitor: Monitor, seconds: float) -> None:
-    """Raises CannotRun, naming what each node says."""
-    deadline = world.now() + int(seconds * 1e9)
-    while monitor.leader() is None:
-        if world.now() > deadline:
-            raise CannotRun(f"No leader was elected within {seconds:g} s: {_what_they_say(monitor)}.")
-        await world.sleep(LOOK_AGAIN_S)
-
-
-async def _wait_caught_up(world: RealWorld, monitor: Monitor, seconds: float) -> None:
-    """Until every node, asked after now, has applied all that any of them has committed. A node that does not get there
-    is not raised about: final reads show what it answers."""
-    began = world.now()
-    while not monitor.caught_up(began):
-        if world.now() > began + int(seconds * 1e9):
-            log.warning("not every node caught up within %g s: %s", seconds, _what_they_say(monitor))
-            return
-        await world.sleep(LOOK_AGAIN_S)
-
-
-def _what_they_say(monitor: Monitor) -> str:
-    said = (
-        f"{name} does not answer" if status is None else f"{name} is {status.role} in term {status.term}"
-        for name, status in monitor.view().items()
-    )
-    return ", ".join(said)

@@ -24,6 +24,7 @@ HARNESS_BEHIND_THE_WALL = (
     "harness/interpreter.py",
     "harness/recorder.py",
     "harness/client.py",
+    "harness/conductor.py",
     "harness/workload.py",
     "harness/mixture.py",
     "harness/script",
@@ -35,6 +36,7 @@ HARNESS_BEHIND_THE_WALL = (
     "harness/world/sync.py",
     "harness/world/gather.py",
     "harness/cluster/over_ssh",
+    "harness/cluster/simulation",
     "workloads",
 )
 NODE_BEHIND_THE_WALL = ("node_image/raft", "node_image/replica", "node_image/storage", "node_image/driver")
