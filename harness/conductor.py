@@ -32,6 +32,7 @@ from harness.world import World
 from harness.world.sync import Queue
 
 log = logging.getLogger("raftstorm")
+log.addHandler(logging.NullHandler())
 
 LEADER_DEADLINE_S: Final = 20.0
 LEADER_AFTER_HEAL_S: Final = 20.0
@@ -72,6 +73,8 @@ class Conductor:
         self._world = stage.world
         self._monitor = monitor
         self._phase = phase
+        self.caught_up = True
+        """Whether every node had what was committed, before the final reads."""
         self._mixture = Mixture(workloads, experiment)
         self._nemesis = Nemesis(stage.world, kinds, stage.able, recorder, monitor.view)
         self.interpreter = Interpreter(
@@ -124,6 +127,7 @@ class Conductor:
         began = self._world.now()
         while not self._monitor.caught_up(began):
             if self._world.now() > began + int(seconds * 1e9):
+                self.caught_up = False
                 log.warning("not every node caught up within %g s: %s", seconds, what_they_say(self._monitor))
                 return
             await self._world.sleep(LOOK_AGAIN_S)

@@ -43,6 +43,10 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """A file with the run's timeline. `validated` has put its kinds of fault in the place of `nemesis`."""
     read_mode: str | None = None
     """None: each workload's own."""
+    cluster: str = "docker"
+    """Where the nodes are: docker, or sim (virtual time)."""
+    swarm: bool = False
+    """sim: the kinds of fault are not all there: each run draws which are possible, and how strong."""
     system: str = "raft"
     nodes: int = 5
     concurrency: str = "2n"

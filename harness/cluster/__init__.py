@@ -94,6 +94,54 @@ class Clocks(Protocol):
         """Whether every node's server tells the true time."""
 
 
+class Hindrance(msgspec.Struct, kw_only=True, frozen=True):
+    """What links do to messages. Probabilities, and seconds."""
+
+    loss: float = 0.0
+    duplicate: float = 0.0
+    slow: float = 0.0
+    """How often a message takes up to `slow_s` longer, so that later ones overtake it."""
+    slow_s: float = 0.0
+    delay_s: float = 0.0
+    """Added to every message's."""
+    clogged: bool = False
+    """Messages wait, and come when the fault ends."""
+
+
+class Packets(Protocol):
+    async def disturb(self, fault: str, links: Collection[Link], hindrance: Hindrance) -> Evidence:
+        """One hindrance a link: where two faults disturb the same link, the later one's holds until it is lifted."""
+
+    async def calm(self, fault: str) -> Evidence: ...
+    async def verify_healed(self) -> Evidence: ...
+
+
+class Power(Protocol):
+    async def cut(self, names: Collection[str], *, after_effects: int | None = None) -> Evidence:
+        """The machines lose power: what their disks had not made durable is lost, in part or as a whole.
+        `after_effects`: not at once, but before the process does so many more things."""
+
+    async def restore(self, names: Collection[str]) -> Evidence: ...
+    async def verify_healed(self) -> Evidence: ...
+
+
+class Disks(Protocol):
+    async def slow(self, names: Collection[str], sync_s: float) -> Evidence: ...
+
+    async def fill(self, names: Collection[str]) -> Evidence:
+        """Nothing more can be written."""
+
+    async def fail_syncs(self, names: Collection[str]) -> Evidence: ...
+
+    async def flip_bits(self, names: Collection[str]) -> Evidence:
+        """One bit each of what is durable, while the process is down: it is started again, and must not believe it."""
+
+    async def mend(self, names: Collection[str]) -> Evidence:
+        """All of it; servers that ended because of it are started."""
+
+    async def verify_healed(self) -> Evidence: ...
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What can be done to the nodes of a cluster. None: this place cannot."""
@@ -101,6 +149,9 @@ class Capabilities:
     network: Network | None = None
     processes: Processes | None = None
     clocks: Clocks | None = None
+    packets: Packets | None = None
+    power: Power | None = None
+    disks: Disks | None = None
 
 
 class Cluster(Protocol):

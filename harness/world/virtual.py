@@ -16,7 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from heapq import heappop, heappush
 from random import Random
 from types import TracebackType
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from harness.world import Cancelled, Connection, Disconnected, Unreachable
 from harness.world.streams import stream
@@ -28,8 +28,32 @@ NS: Final = 1_000_000_000
 Handler = Callable[[Connection], Coroutine[Any, Any, None]]
 
 
+class Listener(Protocol):
+    """What stands at a host and port. `closed`: connections are refused. `silent`: attempts get no answer at all, as
+    behind a firewall that drops."""
+
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def silent(self) -> bool: ...
+
+    def accept(self) -> VirtualConnection:
+        """Joins a new client, and returns the client's side."""
+
+
+class Side(Protocol):
+    """One side of a connection, as the other one sees it."""
+
+    def arrive(self, line: bytes) -> None: ...
+    def broken(self, why: str) -> None: ...
+
+
 class Deadlock(Exception):
     """Everything waits, and nothing is left to happen."""
+
+
+class Halted(Exception):
+    """Somebody has seen enough: `VirtualWorld.halt` was called."""
 
 
 class VirtualWorld:
@@ -41,17 +65,24 @@ class VirtualWorld:
         self._now = 0
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._number = 0
-        self._servers: dict[tuple[str, int], Server] = {}
+        self._servers: dict[tuple[str, int], Listener] = {}
         self._current: VirtualTask[Any] | None = None
         self._living: dict[VirtualTask[Any], None] = {}
         self._unheard: dict[VirtualTask[Any], BaseException] = {}
+        self._halted = False
+
+    def halt(self) -> None:
+        """Nothing happens after this moment: `run` raises Halted."""
+        self._halted = True
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine to its end, cancels what it left running, and returns its result. Raises what it raised;
-        what a spawned task raised and nobody awaited; Deadlock."""
+        what a spawned task raised and nobody awaited; Deadlock; Halted."""
         main = self.spawn(coroutine, name="main")
         try:
             while not main.done():
+                if self._halted:
+                    raise Halted
                 if not self._heap:
                     raise Deadlock(f"at {self._now / NS:.6f} s everything waits")
                 self._step()
@@ -110,6 +141,21 @@ class VirtualWorld:
         server = Server(self, host, port, handler)
         self._servers[host, port] = server
         return server
+
+    def put(self, host: str, port: int, listener: Listener | None) -> None:
+        """What stands there from now on; None: nothing."""
+        if listener is None:
+            self._servers.pop((host, port), None)
+        else:
+            self._servers[host, port] = listener
+
+    def run_until(self, end: int, done: Callable[[], bool] = lambda: False) -> None:
+        """Lets things happen until this time (ns), or until `done` after one of them. For worlds without coroutines."""
+        while self._heap and self._heap[0][0] <= end:
+            self._step()
+            if done():
+                return
+        self._now = max(self._now, end)
 
     # What tasks, futures and connections need.
 
@@ -318,7 +364,7 @@ class Server:
 class VirtualConnection:
     """One side of a connection. Lines arrive in order after the latency; so does the end."""
 
-    peer: VirtualConnection
+    peer: Side
 
     def __init__(self, world: VirtualWorld) -> None:
         self._world = world
@@ -330,7 +376,7 @@ class VirtualConnection:
         if self._broken is not None:
             raise Disconnected(self._broken)
         peer = self.peer
-        self._world.call_later(lambda: peer._arrive(line))
+        self._world.call_later(lambda: peer.arrive(line))
 
     async def receive(self) -> bytes:
         while not self._lines:
@@ -342,8 +388,8 @@ class VirtualConnection:
     def close(self) -> None:
         if self._broken is None:
             peer = self.peer
-            self._world.call_later(lambda: peer._break("closed by the peer"))
-        self._break("closed")
+            self._world.call_later(lambda: peer.broken("closed by the peer"))
+        self.broken("closed")
 
     async def _more(self) -> None:
         assert self._reader is None, "one coroutine at a time receives"
@@ -353,12 +399,12 @@ class VirtualConnection:
         finally:
             self._reader = None
 
-    def _arrive(self, line: bytes) -> None:
+    def arrive(self, line: bytes) -> None:
         if self._broken is None:
             self._lines.append(line)
             self._wake()
 
-    def _break(self, why: str) -> None:
+    def broken(self, why: str) -> None:
         if self._broken is None:
             self._broken = why
         self._wake()

@@ -73,6 +73,11 @@ class Node:
         except ValueError as error:
             raise Corrupt(SNAPSHOT_FILE, 0, str(error)) from error
 
+    @property
+    def started(self) -> bool:
+        """Whether it takes part: what it recovered is durable."""
+        return self._started
+
     # Inputs
 
     def start(self, clocks: Clocks) -> list[Effect]:

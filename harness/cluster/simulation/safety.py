@@ -7,7 +7,7 @@ step that makes it, and the cost of a step does not grow with the run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from node_image.driver.node import Node
 from node_image.driver.wire import PeerMessage
@@ -23,30 +23,33 @@ class Committed(NamedTuple):
     entry: Entry
     term: int
     """The term of the leader that committed it."""
-    time: float
+    time: int
     """When the first node handed it to its state."""
 
 
-class ObservedRaft:
-    """Stands before a node's Raft and shows every Ready to `safety` before the node acts on it."""
+def _observed(safety: Safety) -> type[Raft]:
+    """A Raft that shows `safety` its Readys. A class of its own, since a Raft has no room for one more attribute."""
 
-    def __init__(self, raft: Raft, safety: Safety) -> None:
-        self._raft = raft
-        self._safety = safety
+    class ObservedRaft(Raft):
+        __slots__ = ()
 
-    def ready(self) -> Ready | None:
-        ready = self._raft.ready()
-        if ready is not None:
-            self._safety.saw_ready(self._raft, ready)
-        return ready
+        def ready(self) -> Ready | None:
+            ready = Raft.ready(self)
+            if ready is not None:
+                safety.saw_ready(self, ready)
+            return ready
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._raft, name)
+    return ObservedRaft
 
 
 class Safety:
-    def __init__(self, now: Callable[[], float]) -> None:
+    """`now`: the time (ns). `found` is called at the first violation."""
+
+    def __init__(self, now: Callable[[], int], found: Callable[[], object] = lambda: None) -> None:
         self._now = now
+        self._found = found
+        self.violation: str | None = None
+        """What was broken first: nothing that comes after it says anything."""
         self.leaders: dict[int, str] = {}
         self.committed: list[Committed] = []
         """Entry i at place i - 1."""
@@ -55,9 +58,20 @@ class Safety:
         self._entries: dict[tuple[int, int], tuple[int, int | None, bytes]] = {}
         """(index, term) -> kind, the previous entry's term, data."""
         self._hashes: dict[int, str] = {}
+        self._checked: dict[str, int] = {}
+        """Of each node: the last index whose hash was compared."""
         self._led: dict[str, tuple[int, int, int]] = {}
         self._votes: dict[str, tuple[int, str]] = {}
         """Of each node: the last term it has told anybody a vote in, and for whom."""
+        self._observed = _observed(self)
+
+    def watch(self, raft: Raft) -> None:
+        """From here on every Ready of it is seen, before its node acts on it."""
+        self.saw_start(raft)
+        raft.__class__ = self._observed
+
+    def is_finding(self, error: BaseException) -> bool:
+        return isinstance(error, Violation)
 
     def saw_ready(self, raft: Raft, ready: Ready) -> None:
         if raft.role is Role.LEADER:
@@ -69,13 +83,19 @@ class Safety:
         if ready.snapshot is not None:
             self.installed += 1
             known = self.committed[ready.snapshot.index - 1].entry
-            _require(known.term == ready.snapshot.term, f"{raft.id} installs a snapshot of a log that never was")
+            self._require(known.term == ready.snapshot.term, f"{raft.id} installs a snapshot of a log that never was")
 
     def saw_step(self, node: Node) -> None:
         """After every input of a node."""
-        index, running_hash = node.replica.applied, node.replica.applied_hash
+        index = node.replica.applied
+        if self._checked.get(node.raft.id) == index:
+            return
+        self._checked[node.raft.id] = index
+        running_hash = node.replica.applied_hash
         known = self._hashes.setdefault(index, running_hash)
-        _require(known == running_hash, f"state machine safety: {node.raft.id} applied something else up to {index}")
+        self._require(
+            known == running_hash, f"state machine safety: {node.raft.id} applied something else up to {index}"
+        )
 
     def saw_send(self, sender: str, to: str, message: PeerMessage) -> None:
         """A vote that has left its node (election safety rests on each node having one vote a term, paper 5.2)."""
@@ -86,8 +106,10 @@ class Safety:
 
     def _votes_for(self, voter: str, term: int, candidate: str) -> None:
         voted_term, voted_for = self._votes.get(voter, (0, candidate))
-        _require(term >= voted_term, f"election safety: {voter} votes in term {term} after one in term {voted_term}")
-        _require(
+        self._require(
+            term >= voted_term, f"election safety: {voter} votes in term {term} after one in term {voted_term}"
+        )
+        self._require(
             term > voted_term or candidate == voted_for,
             f"election safety: {voter} votes for {voted_for} and for {candidate} in term {term}",
         )
@@ -95,25 +117,28 @@ class Safety:
 
     def saw_start(self, raft: Raft) -> None:
         """What a node said before a crash, it must know after it (figure 2: persistent state)."""
+        self._checked.pop(raft.id, None)
         term, candidate = self._votes.get(raft.id, (0, ""))
         knows = raft.term > term or (raft.term == term and raft.vote == candidate) or not term
-        _require(knows, f"election safety: {raft.id} has forgotten its vote for {candidate} in term {term}")
+        self._require(knows, f"election safety: {raft.id} has forgotten its vote for {candidate} in term {term}")
 
     def _leads(self, raft: Raft) -> None:
         leader = self.leaders.get(raft.term)
         if leader is None:
             self.leaders[raft.term] = raft.id
             self._leader_completeness(raft)
-        _require(leader in (None, raft.id), f"election safety: {leader} and {raft.id} both lead term {raft.term}")
+        self._require(leader in (None, raft.id), f"election safety: {leader} and {raft.id} both lead term {raft.term}")
         self._leader_append_only(raft)
 
     def _leader_completeness(self, raft: Raft) -> None:
-        _require(raft.last_index >= self._must_hold(raft.term), f"leader completeness: {raft.id}'s log is too short")
+        self._require(
+            raft.last_index >= self._must_hold(raft.term), f"leader completeness: {raft.id}'s log is too short"
+        )
         for index in range(max(raft.first_index, 1), len(self.committed) + 1):
             entry, term, _ = self.committed[index - 1]
             if term < raft.term:
                 holds = raft.term_at(index) == entry.term
-                _require(holds, f"leader completeness: {raft.id} leads term {raft.term} without entry {index}")
+                self._require(holds, f"leader completeness: {raft.id} leads term {raft.term} without entry {index}")
 
     def _must_hold(self, term: int) -> int:
         """The last index committed by a leader of an earlier term."""
@@ -126,7 +151,7 @@ class Safety:
         term, last_index, last_term = self._led.get(raft.id, (0, 0, 0))
         if term == raft.term:
             kept = raft.last_index >= last_index and raft.term_at(last_index) in (None, last_term)
-            _require(kept, f"leader append-only: {raft.id} changed its log in term {term}")
+            self._require(kept, f"leader append-only: {raft.id} changed its log in term {term}")
         self._led[raft.id] = (raft.term, raft.last_index, raft.term_at(raft.last_index) or 0)
 
     def _log_matching(self, raft: Raft, entries: tuple[Entry, ...]) -> None:
@@ -135,17 +160,18 @@ class Safety:
             new = (entry.kind, previous, entry.data)
             known = self._entries.setdefault((entry.index, entry.term), new)
             same = known[0] == new[0] and known[2] == new[2] and (known[1] == new[1] or None in (known[1], new[1]))
-            _require(same, f"log matching: {raft.id} stores another entry {entry.index} of term {entry.term}")
+            self._require(same, f"log matching: {raft.id} stores another entry {entry.index} of term {entry.term}")
             previous = entry.term
 
     def _commits(self, raft: Raft, entry: Entry) -> None:
         if entry.index == len(self.committed) + 1:
             self.committed.append(Committed(entry, raft.term, self._now()))
-        _require(entry.index <= len(self.committed), f"{raft.id} commits entry {entry.index} with a gap before it")
+        self._require(entry.index <= len(self.committed), f"{raft.id} commits entry {entry.index} with a gap before it")
         known = self.committed[entry.index - 1].entry
-        _require(known == entry, f"state machine safety: {raft.id} commits another entry {entry.index}")
+        self._require(known == entry, f"state machine safety: {raft.id} commits another entry {entry.index}")
 
-
-def _require(holds: bool, what: str) -> None:
-    if not holds:
-        raise Violation(what)
+    def _require(self, holds: bool, what: str) -> None:
+        if not holds:
+            self.violation = self.violation or what
+            self._found()
+            raise Violation(what)

@@ -1,0 +1,170 @@
+"""A disk that keeps what was synced, and after a crash any part of the rest.
+
+As in node_image/runtime/files.py, what is written stays in the process's memory until a sync hands it to the kernel:
+
+    written (the process's memory) -> handed (a sync has begun) -> durable (the sync is done)
+
+A killed process loses what was not handed over; of what was, all is there, for the kernel has it, or nothing, for the
+thread had not come to it. A power failure loses, of what was handed over and not durable: any end of a file, any
+sectors of what is left of it (they read as zeros), files that were never synced as a whole, and the newest removals (a
+journal keeps the order of changes to the folder). A replacement that was on its way has happened or has not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+SECTOR_BYTES: Final = 512
+
+
+@dataclass
+class _File:
+    """durable <= handed <= len(data)."""
+
+    data: bytearray = field(default_factory=bytearray)
+    handed: int = 0
+    durable: int = 0
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A bit that is not what was written."""
+
+    file: str
+    byte: int
+    bit: int
+
+
+class DiskError(OSError):
+    """A write or a sync failed."""
+
+
+class Disk:
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._files: dict[str, _File] = {}
+        self._removed: list[tuple[str, _File]] = []
+        self._replacing: list[tuple[str, bytes]] = []
+        self.full = False
+        self.sync_fails = False
+        self.tears = 0
+        """Power failures that left part of what was not synced."""
+        self.lost_bytes = 0
+        """What was written and not there after a crash."""
+
+    def read(self) -> dict[str, bytes]:
+        return {name: bytes(file.data) for name, file in self._files.items()}
+
+    def write(self, name: str, data: bytes) -> None:
+        self._files.setdefault(name, _File()).data += data
+
+    def begin_sync(self, name: str) -> int:
+        """Hands over what the file has, and returns its size. Raises DiskError."""
+        file = self._files[name]
+        if self.full and file.handed < len(file.data):
+            raise DiskError(f"{name}: no space left on device")
+        file.handed = len(file.data)
+        return file.handed
+
+    def synced(self, name: str, size: int) -> None:
+        """A sync that was begun when the file had this size is done. Raises DiskError: then nobody knows what of it is
+        durable, and the kernel may have dropped it."""
+        file = self._files.get(name)
+        if file is None:
+            return
+        if self.sync_fails:
+            raise DiskError(f"{name}: input/output error")
+        if file.durable == 0:
+            self._removed.clear()
+        file.durable = max(file.durable, size)
+
+    def truncate(self, name: str, size: int) -> None:
+        file = self._files[name]
+        del file.data[size:]
+        file.handed = file.durable = min(file.durable, size)
+
+    def remove(self, name: str) -> None:
+        self._removed.append((name, self._files.pop(name)))
+
+    def begin_replace(self, name: str, data: bytes) -> None:
+        """Raises DiskError."""
+        if self.full:
+            raise DiskError(f"{name}: no space left on device")
+        self._replacing.append((name, data))
+
+    def replaced(self, name: str, data: bytes) -> None:
+        """Raises DiskError."""
+        if self.sync_fails:
+            raise DiskError(f"{name}: input/output error")
+        self._replacing.remove((name, data))
+        self._files[name] = _File(bytearray(data), len(data), len(data))
+        self._removed.clear()
+
+    # Crashes
+
+    def kill(self) -> None:
+        """The process is gone, what it had handed to the kernel is not."""
+        self._end_replacements()
+        for name, file in list(self._files.items()):
+            self._keep(name, file, file.handed if self._rng.random() < 0.5 else file.durable)
+
+    def lose_power(self) -> None:
+        self._end_replacements()
+        for name, file in self._removed[self._rng.randint(0, len(self._removed)) :]:
+            self._files[name] = file
+        self._removed.clear()
+        for name, file in list(self._files.items()):
+            self._tear(name, file)
+
+    def _end_replacements(self) -> None:
+        for name, data in self._replacing:
+            if self._rng.random() < 0.5:
+                self._files[name] = _File(bytearray(data), len(data), len(data))
+        self._replacing.clear()
+
+    def _tear(self, name: str, file: _File) -> None:
+        if file.durable == file.handed:
+            self._keep(name, file, file.durable)
+            return
+        kept = 0 if file.durable == 0 and self._rng.random() < 0.5 else self._rng.randint(file.durable, file.handed)
+        self.tears += file.durable < kept
+        self._keep(name, file, kept)
+        if self._rng.random() < 0.3:
+            self._lose_sectors(file)
+        file.durable = file.handed = len(file.data)
+
+    def _keep(self, name: str, file: _File, size: int) -> None:
+        self.lost_bytes += len(file.data) - size
+        if size == 0 and file.durable == 0:
+            del self._files[name]
+            return
+        del file.data[size:]
+        file.handed = size
+
+    def _lose_sectors(self, file: _File) -> None:
+        for sector in range(file.durable // SECTOR_BYTES, len(file.data) // SECTOR_BYTES + 1):
+            begin, end = max(file.durable, sector * SECTOR_BYTES), min(len(file.data), (sector + 1) * SECTOR_BYTES)
+            if begin < end and self._rng.random() < 0.4:
+                file.data[begin:end] = bytes(end - begin)
+
+    # Rot
+
+    def flip(self, rng: Random) -> Flip | None:
+        """Flips a bit of what is durable. None: nothing is. (A bit of the very last record of the log would look like
+        a torn tail, which recovery cuts: so not of the newest segment's end.)"""
+        durable = [(name, file.durable) for name, file in sorted(self._files.items())]
+        places = [(name, size) for name, size in durable[:-1] if size] or [(n, s // 2) for n, s in durable if s > 1]
+        if not places:
+            return None
+        name, size = rng.choice(places)
+        flip = Flip(name, rng.randrange(size), rng.randrange(8))
+        self.unflip(flip)
+        return flip
+
+    def unflip(self, flip: Flip) -> None:
+        """The sector is restored from where it was kept twice. Nothing, where the file is gone."""
+        file = self._files.get(flip.file)
+        if file is not None and flip.byte < len(file.data):
+            file.data[flip.byte] ^= 1 << flip.bit

@@ -1,0 +1,158 @@
+"""A network that delays, loses, duplicates, reorders, cuts and clogs. Messages travel as `driver.wire`'s bytes.
+
+On a link from one node to another, messages arrive in the order in which they were sent, as over one connection, but
+where the weather says otherwise. What is under way when a link is cut is lost; what is sent into a clogged link waits,
+and comes when it is free again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final, Protocol
+
+from harness.cluster import Link
+from harness.world.virtual import NS, VirtualWorld
+from node_image.driver.wire import PeerMessage, decode, encode
+
+Deliver = Callable[[str, str, PeerMessage], None]
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How links behave. Probabilities, and seconds."""
+
+    loss: float = 0.0
+    duplicate: float = 0.0
+    slow: float = 0.0
+    """How often a message takes up to `slow_s` longer, so that later ones overtake it."""
+    delay_s: float = 0.001
+    """Half of it at least, one and a half times it at most."""
+    slow_s: float = 0.3
+
+
+FAIR: Final = Weather()
+
+
+class Witness(Protocol):
+    """Sees what becomes of messages. `number` pairs what was sent with what arrived."""
+
+    def sent(self, number: int, sender: str, to: str, message: PeerMessage) -> None: ...
+    def delivered(self, number: int, sender: str, to: str) -> None: ...
+    def lost(self, number: int, sender: str, to: str) -> None: ...
+
+
+@dataclass
+class _Way:
+    """One direction between two nodes."""
+
+    arrives: int = 0
+    """When the message that was sent last arrives (ns)."""
+    cuts: int = 0
+    clogs: int = 0
+    weather: Weather = FAIR
+    held: list[tuple[int, bytes]] = field(default_factory=list)
+    """What waits while it is clogged."""
+
+
+class Network:
+    """`deliver(sender, to, message)` gets what arrives."""
+
+    def __init__(self, world: VirtualWorld, rng: Random, deliver: Deliver, witness: Witness | None = None) -> None:
+        self._world = world
+        self._rng = rng
+        self._deliver = deliver
+        self._witness = witness
+        self._ways: dict[tuple[str, str], _Way] = {}
+        self._cached: tuple[object, bytes] = (None, b"")
+        self.sent = 0
+        self.dropped: dict[Link, int] = {}
+        """Messages lost in cuts, by link."""
+
+    def way(self, sender: str, to: str) -> _Way:
+        way = self._ways.get((sender, to))
+        if way is None:
+            way = self._ways[sender, to] = _Way()
+        return way
+
+    def send(self, sender: str, to: str, message: PeerMessage) -> None:
+        self.sent += 1
+        number = self.sent
+        if self._witness is not None:
+            self._witness.sent(number, sender, to, message)
+        if self._cached[0] is not message:  # one object goes to many peers
+            self._cached = (message, encode(message))
+        data = self._cached[1]
+        way = self.way(sender, to)
+        if way.clogs:
+            way.held.append((number, data))
+        elif way.weather is FAIR:
+            self._post(way, sender, to, number, data, self._fair_delay())
+        else:
+            self._brave(way, sender, to, number, data)
+
+    def _fair_delay(self) -> int:
+        return int(FAIR.delay_s * NS * (0.5 + self._rng.random()))
+
+    def _brave(self, way: _Way, sender: str, to: str, number: int, data: bytes) -> None:
+        weather, rng = way.weather, self._rng
+        for _ in range(1 + (rng.random() < weather.duplicate)):
+            if rng.random() < weather.loss:
+                self._lose(number, sender, to)
+                continue
+            delay = int(weather.delay_s * NS * (0.5 + rng.random()))
+            if rng.random() < weather.slow:
+                late = delay + int(weather.slow_s * NS * rng.random())
+                self._world.call_at(self._world.now() + late, lambda: self._arrive(way, sender, to, number, data))
+            else:
+                self._post(way, sender, to, number, data, delay)
+
+    def _post(self, way: _Way, sender: str, to: str, number: int, data: bytes, delay: int) -> None:
+        """Behind all that was sent before."""
+        way.arrives = at = max(way.arrives, self._world.now() + delay)
+        self._world.call_at(at, lambda: self._arrive(way, sender, to, number, data))
+
+    def _arrive(self, way: _Way, sender: str, to: str, number: int, data: bytes) -> None:
+        if way.cuts:
+            link = Link(sender, to)
+            self.dropped[link] = self.dropped.get(link, 0) + 1
+            self._lose(number, sender, to)
+            return
+        if self._witness is not None:
+            self._witness.delivered(number, sender, to)
+        self._deliver(sender, to, decode(data))
+
+    def _lose(self, number: int, sender: str, to: str) -> None:
+        if self._witness is not None:
+            self._witness.lost(number, sender, to)
+
+    # What can be done to it
+
+    def cut(self, links: Collection[Link]) -> None:
+        for link in links:
+            self.way(*link).cuts += 1
+
+    def mend(self, links: Collection[Link]) -> None:
+        for link in links:
+            self.way(*link).cuts -= 1
+
+    def clog(self, link: Link) -> None:
+        self.way(*link).clogs += 1
+
+    def unclog(self, link: Link) -> None:
+        """What has waited comes, all at once, in its order."""
+        way = self.way(*link)
+        way.clogs -= 1
+        if not way.clogs:
+            held, way.held = way.held, []
+            for number, data in held:
+                self._post(way, *link, number, data, self._fair_delay())
+
+    def set_weather(self, link: Link, weather: Weather) -> None:
+        self.way(*link).weather = weather
+
+    def hears(self, sender: str, to: str) -> bool:
+        """Whether messages get through just now."""
+        way = self.way(sender, to)
+        return not way.cuts and not way.clogs

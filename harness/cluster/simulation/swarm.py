@@ -1,0 +1,104 @@
+"""Swarms: each simulated run draws what it is made of, and which faults are possible and how strong.
+
+Runs that have a little of everything meet the same middling situations again and again. Runs that leave things out meet
+what those would have covered up (Groce et al., "Swarm Testing", ISSTA 2012). So a run draws a part of the kinds of
+fault, of each a part of its variants, how often they come, and how its nodes, disks and clocks are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from harness.cluster.simulation.machine import DiskSpeed, Oscillator
+from harness.nemesis.fault import FaultKind, Injection, Variant, View
+from node_image.driver.config import NodeConfig
+
+KIND_SHARE: Final = 0.55
+VARIANT_SHARE: Final = 0.6
+INTERVAL_FACTORS: Final = (0.3, 0.6, 1.0, 2.0)
+MOST_DRIFT: Final = 0.04
+"""Of a monotonic clock. Leases allow 0.1 between two of them."""
+
+
+@dataclass(frozen=True)
+class SomeVariants:
+    """A kind of fault of which only some variants come."""
+
+    kind: FaultKind
+    names: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.kind.name
+
+    @property
+    def needs(self) -> str:
+        return self.kind.needs
+
+    @property
+    def exclusive(self) -> bool:
+        return self.kind.exclusive
+
+    @property
+    def variants(self) -> Mapping[str, Variant]:
+        return {name: self.kind.variants[name] for name in self.names}
+
+    def plan(self, variant: str, view: View, rng: Random) -> Injection:
+        return self.kind.plan(variant, view, rng)
+
+
+def some_kinds(rng: Random, kinds: Mapping[str, FaultKind]) -> dict[str, FaultKind]:
+    """At least one of them, where there is any; of each at least one variant."""
+    names = sorted(kinds)
+    drawn = [name for name in names if rng.random() < KIND_SHARE]
+    if not drawn and names:
+        drawn = [rng.choice(names)]
+    return {name: SomeVariants(kinds[name], _some_variants(rng, kinds[name])) for name in drawn}
+
+
+def _some_variants(rng: Random, kind: FaultKind) -> tuple[str, ...]:
+    names = list(kind.variants)
+    drawn = [name for name in names if rng.random() < VARIANT_SHARE]
+    return tuple(drawn or [rng.choice(names)])
+
+
+def interval_factor(rng: Random) -> float:
+    """Of the mean time between two faults of a kind."""
+    return rng.choice(INTERVAL_FACTORS)
+
+
+def configurations(rng: Random, names: Sequence[str], bug: str | None) -> dict[str, NodeConfig]:
+    """Of all nodes the same but for the name. Snapshots, segments and pieces are small more often than not: what is
+    rare in a large log comes at every turn in a small one."""
+    election_timeout_s = rng.choice((0.15, 0.3, 0.5))
+    return {
+        name: config
+        for shared in (
+            {
+                "peers": frozenset(names),
+                "bug": bug,
+                "election_timeout_s": election_timeout_s,
+                "heartbeat_interval_s": election_timeout_s / rng.choice((3, 5)),
+                "snapshot_every_entries": rng.choice((20, 60, 250, 10_000)),
+                "trailing_entries": rng.choice((2, 10, 100)),
+                "snapshot_chunk_bytes": rng.choice((300, 4_000, 256 * 1024)),
+                "segment_bytes": rng.choice((1_500, 10_000, 8 << 20)),
+                "session_ttl_entries": rng.choice((600, 3_000, 100_000)),
+            },
+        )
+        for name in names
+        for config in (NodeConfig(node=name, **shared),)
+    }
+
+
+def oscillators(rng: Random, names: Sequence[str]) -> dict[str, Oscillator]:
+    drift = rng.choice((0.0, 0.001, MOST_DRIFT))
+    return {name: Oscillator(1 + rng.uniform(-drift, drift), rng.uniform(0, 1e5)) for name in names}
+
+
+def disk_speed(rng: Random) -> DiskSpeed:
+    sync_s = rng.choice((0.0003, 0.001, 0.01))
+    return DiskSpeed(sync_s, 4 * sync_s)

@@ -1,0 +1,101 @@
+"""Packets: links that lose, double, delay and reorder what is sent over them, or hold it back for a while.
+
+Each variant is a hindrance and where it is: on every link, on those of one node, or on one way between two nodes.
+Several clogged links need not be freed in the order in which they were clogged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+from harness.cluster import Capabilities, Evidence, Hindrance, Link, Packets
+from harness.nemesis.fault import NoTarget, Variant, View
+from harness.nemesis.grudges import both_ways, one_way
+
+LOSSY: Final = "lossy"
+DUPLICATING: Final = "duplicating"
+REORDERING: Final = "reordering"
+SLOW: Final = "slow"
+CLOGGED: Final = "clogged"
+EVERYWHERE: Final = "everywhere"
+NODE: Final = "node"
+LINK: Final = "link"
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    links: frozenset[Link]
+    hindrance: Hindrance
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(sorted({name for link in self.links for name in link}))
+
+    def describe(self) -> Mapping[str, Any]:
+        hindrance = {name: value for name in Hindrance.__struct_fields__ if (value := getattr(self.hindrance, name))}
+        return {"links": [f"{link.source}->{link.target}" for link in sorted(self.links)], **hindrance}
+
+    async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _packets(capabilities).disturb(fault, self.links, self.hindrance)
+
+    async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _packets(capabilities).calm(fault)
+
+
+def _packets(capabilities: Capabilities) -> Packets:
+    assert capabilities.packets is not None, "kinds are checked against the capabilities before a run"
+    return capabilities.packets
+
+
+def _hindrance(shape: str, rng: Random) -> Hindrance:
+    if shape == LOSSY:
+        return Hindrance(loss=round(rng.uniform(0.02, 0.5), 3))
+    if shape == DUPLICATING:
+        return Hindrance(duplicate=round(rng.uniform(0.05, 0.5), 3), slow=0.2, slow_s=round(rng.uniform(0.01, 1.0), 3))
+    if shape == REORDERING:
+        return Hindrance(slow=round(rng.uniform(0.05, 0.4), 3), slow_s=round(rng.uniform(0.005, 1.5), 3))
+    if shape == SLOW:
+        return Hindrance(delay_s=round(rng.uniform(0.005, 0.3), 3))
+    return Hindrance(clogged=True)
+
+
+_WEIGHTS: Final = {LOSSY: 2, DUPLICATING: 2, REORDERING: 2, SLOW: 1, CLOGGED: 2}
+_PLACES: Final = {EVERYWHERE: 1, NODE: 2, LINK: 2}
+
+
+@dataclass(frozen=True)
+class PacketFault:
+    name: str = "packets"
+    needs: str = "packets"
+    exclusive: bool = False
+
+    @property
+    def variants(self) -> Mapping[str, Variant]:
+        return {
+            f"{shape}-{place}": Variant(weight * place_weight, brief=(shape, place) == (CLOGGED, EVERYWHERE))
+            for shape, weight in _WEIGHTS.items()
+            for place, place_weight in _PLACES.items()
+        }
+
+    def plan(self, variant: str, view: View, rng: Random) -> Disturbance:
+        shape, _, place = variant.partition("-")
+        if len(view.nodes) < 2:
+            raise NoTarget("there are no links between fewer than two nodes")
+        return Disturbance(_links(place, view, rng), _hindrance(shape, rng))
+
+
+def _links(place: str, view: View, rng: Random) -> frozenset[Link]:
+    if place == EVERYWHERE:
+        return one_way(view.nodes, view.nodes)
+    node = view.leader if view.leader is not None and rng.random() < 0.5 else rng.choice(view.nodes)
+    others = [name for name in view.nodes if name != node]
+    if place == NODE:
+        return both_ways([node], others)
+    other = rng.choice(others)
+    return frozenset({Link(node, other) if rng.random() < 0.5 else Link(other, node)})
+
+
+FAULT: Final = PacketFault()

@@ -1,0 +1,61 @@
+"""Power: machines that lose it, and with it all that their disks had not made durable.
+
+A killed process leaves to the kernel what it had handed over; a power failure takes that too, and tears what was on its
+way. It comes at once, or in the middle of what the process does next: between any two effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+from harness.cluster import Capabilities, Evidence, Power
+from harness.nemesis.fault import Variant, View
+from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
+
+AT_WORK: Final = "at-work"
+MOST_EFFECTS: Final = 20
+
+
+@dataclass(frozen=True)
+class Outage:
+    targets: tuple[str, ...]
+    after_effects: int | None = None
+
+    def describe(self) -> Mapping[str, Any]:
+        return {} if self.after_effects is None else {"after_effects": self.after_effects}
+
+    async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _power(capabilities).cut(self.targets, after_effects=self.after_effects)
+
+    async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
+        return await _power(capabilities).restore(self.targets)
+
+
+def _power(capabilities: Capabilities) -> Power:
+    assert capabilities.power is not None, "kinds are checked against the capabilities before a run"
+    return capabilities.power
+
+
+_WEIGHTS: Final = {ONE: 2, MINORITY: 1, LEADER: 2, MAJORITY: 2, ALL: 2, f"{AT_WORK}-{ONE}": 3, f"{AT_WORK}-{LEADER}": 3}
+
+
+@dataclass(frozen=True)
+class PowerFault:
+    name: str = "power"
+    needs: str = "power"
+    exclusive: bool = True
+
+    @property
+    def variants(self) -> Mapping[str, Variant]:
+        return {name: Variant(weight, brief=name in (MAJORITY, ALL)) for name, weight in _WEIGHTS.items()}
+
+    def plan(self, variant: str, view: View, rng: Random) -> Outage:
+        at_work = variant.startswith(AT_WORK)
+        targets = choose(variant.removeprefix(f"{AT_WORK}-"), view, rng)
+        return Outage(targets, rng.randint(0, MOST_EFFECTS) if at_work else None)
+
+
+FAULT: Final = PowerFault()
