@@ -25,6 +25,11 @@ from harness.errors import BadInput
 from harness.script import Bounds, Script, read_script
 from harness.workload import WorkloadOptions, owner
 
+CLUSTERS: Final = {
+    "docker": ("network", "processes", "clocks"),
+    "sim": ("network", "processes", "clocks", "packets", "power", "disks"),
+}
+"""Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
 MAX_NODES: Final = 15
 MAX_PROCESSES: Final = 1000
 ALL: Final = "all"
@@ -45,8 +50,9 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """None: each workload's own."""
     cluster: str = "docker"
     """Where the nodes are: docker, or sim (virtual time)."""
-    swarm: bool = False
-    """sim: the kinds of fault are not all there: each run draws which are possible, and how strong."""
+    swarm: bool | None = None
+    """sim: each run draws which of the kinds of fault are possible, and how strong. None: where all were asked for.
+    `validated` has resolved it."""
     system: str = "raft"
     nodes: int = 5
     concurrency: str = "2n"
@@ -167,8 +173,11 @@ def validated(experiment: Experiment) -> Experiment:
     experiment = msgspec.structs.replace(experiment, workload=resolve_workloads(experiment.workload))
     _check_choices(experiment)
     script = script_of(experiment)
-    faults = resolve_faults(experiment.nemesis) if script is None else script.kinds
-    return msgspec.structs.replace(experiment, nemesis=faults)
+    swarm = experiment.swarm
+    if swarm is None:
+        swarm = experiment.cluster == "sim" and list(experiment.nemesis) == [ALL] and script is None
+    faults = resolve_faults(experiment.nemesis, experiment.cluster) if script is None else script.kinds
+    return msgspec.structs.replace(experiment, nemesis=faults, swarm=swarm)
 
 
 def script_of(experiment: Experiment) -> Script | None:
@@ -207,12 +216,27 @@ def _check_numbers(experiment: Experiment) -> None:
 
 
 def _check_choices(experiment: Experiment) -> None:
+    if experiment.cluster not in CLUSTERS:
+        raise plugins.unknown("cluster", experiment.cluster, list(CLUSTERS))
+    if experiment.cluster == "sim":
+        _check_simulated(experiment)
+    elif experiment.swarm:
+        raise BadInput("--swarm is for simulated runs: give --cluster sim too.")
     if experiment.system not in plugins.names("system"):
         raise plugins.unknown("system", experiment.system, plugins.names("system"))
     if experiment.read_mode is not None and experiment.read_mode not in READ_MODES:
         raise plugins.unknown("read mode", experiment.read_mode, list(READ_MODES))
     if experiment.node_source is not None and not Path(experiment.node_source).is_dir():
         raise BadInput(f"--node-source {experiment.node_source} is not a folder.")
+
+
+def _check_simulated(experiment: Experiment) -> None:
+    """What only containers have."""
+    if experiment.system != "raft":
+        raise BadInput(f"Only the bundled node can be simulated: --cluster sim takes no --system {experiment.system}.")
+    for name in ("node-source", "image", "keep"):
+        if getattr(experiment, name.replace("-", "_")):
+            raise BadInput(f"--{name} says something about containers: --cluster sim has none.")
 
 
 def resolve_workloads(asked: Sequence[str]) -> tuple[str, ...]:
@@ -232,13 +256,14 @@ def resolve_workloads(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def resolve_faults(asked: Sequence[str]) -> tuple[str, ...]:
-    """Kinds of fault; "all" is every kind there is, "none" no kind. Raises BadInput with the nearest name."""
+def resolve_faults(asked: Sequence[str], cluster: str = "docker") -> tuple[str, ...]:
+    """Kinds of fault; "all" is every kind that the cluster can do, "none" no kind. Raises BadInput with the nearest
+    name."""
     known = plugins.names("fault")
     if len(asked) > 1 and (ALL in asked or NONE in asked):
         raise BadInput(f"--nemesis takes {ALL!r}, {NONE!r} or kinds of fault, not both: {', '.join(known)}.")
     if list(asked) == [ALL]:
-        return tuple(known)
+        return tuple(name for name in known if plugins.load("fault", name).needs in CLUSTERS[cluster])
     if list(asked) == [NONE]:
         return ()
     for name in asked:

@@ -29,7 +29,7 @@ from checkers.judge import judge
 from checkers.logs import NodeLogs
 from checkers.stats import latencies
 from checkers.traces import ElectionSafety, StateMachineSafety
-from checkers.verdict import Result, Verdict, merge
+from checkers.verdict import Anomaly, Result, Verdict, merge
 from harness import plugins
 from harness.errors import BadInput
 from harness.experiment import Experiment
@@ -56,7 +56,9 @@ def judge_run(folder: RunFolder, *, time_limit_s: float = TIME_LIMIT_S, jobs: in
     history = folder.history()
     workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
     recording = Recording(history, folder.traces(), folder.logs(), experiment.nemesis)
-    results = _judge_all(workloads, experiment, recording, time_limit_s, jobs)
+    results = judge_all(workloads, experiment, recording, time_limit_s, jobs)
+    if (simulation := run.get("simulation")) is not None:
+        results.append(simulation_result(simulation["findings"]))
     verdict = verdict_object(results, history, experiment.nemesis)
     verdict |= {
         "run": str(folder.path),
@@ -80,7 +82,7 @@ def stored_experiment(run: Mapping[str, Any]) -> Experiment:
         raise BadInput(f"run.json holds no experiment of this version of raftstorm: {error}.") from error
 
 
-def _judge_all(
+def judge_all(
     workloads: Sequence[Workload],
     experiment: Experiment,
     recording: Recording,
@@ -104,6 +106,20 @@ def _judge_all(
     with budgets(time_limit_s, len(recording.history.operations), jobs) as budget:
         results = list(workload_results(workloads, experiment, recording, budget))
         return [*results, *judge(common, recording, budget, time.monotonic)]
+
+
+def simulation_result(findings: Sequence[Mapping[str, Any]]) -> Result:
+    """What the simulator saw at the nodes themselves, each a finding."""
+    anomalies = [
+        Anomaly(kind=finding["kind"], text=f"at {finding['time'] / 1e9:.3f} s: {finding['text']}")
+        for finding in findings
+    ]
+    return Result(
+        checker="simulation",
+        verdict=Verdict.INVALID if anomalies else Verdict.VALID,
+        anomalies=anomalies,
+        details={"promise": "Raft's five safety properties hold at every step, and without faults there is progress."},
+    )
 
 
 def workload_results(

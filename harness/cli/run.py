@@ -37,6 +37,12 @@ _MOST_SEED = 2**31
 @click.option("--nemesis-interval", type=float, help="Mean seconds between two faults of one kind.  [default: 5]")
 @click.option("--schedule", help="A TOML file with the faults, instead of drawn ones, and perhaps the operations.")
 @click.option("--read-mode", help="linearizable, lease, sequential or stale.  [default: each workload's own]")
+@click.option("--cluster", help="Where the nodes are: docker, or sim, in virtual time.  [default: docker]")
+@click.option(
+    "--swarm/--no-swarm",
+    default=None,
+    help="sim: draw which of the kinds of fault are possible in a run, and how strong.  [default: with --nemesis all]",
+)
 @click.option("--system", help="The system under test.  [default: raft]")
 @click.option("--nodes", type=int, help="Nodes of the cluster.  [default: 5]")
 @click.option("--concurrency", help="Client processes of each workload; 3n is three for each node.  [default: 2n]")
@@ -124,11 +130,26 @@ def _run_name(experiment: Experiment, number: int) -> str:
 def _record_and_judge(
     experiment: Experiment, folder: RunFolder, progress: Progress, shown: Display
 ) -> tuple[dict[str, Any], bool]:
+    if experiment.cluster == "sim":
+        return _simulate_and_judge(experiment, folder, progress, shown), False
     runner = Runner(experiment, folder, progress, shown)
     asyncio.run(_interruptible(runner, shown))
     progress.begin("judging")
     shown.refresh()
     return judge_run(folder), runner.stopped
+
+
+def _simulate_and_judge(
+    experiment: Experiment, folder: RunFolder, progress: Progress, shown: Display
+) -> dict[str, Any]:
+    from harness.cluster.simulation.record import record  # the node's code, which other runs have no use for
+
+    progress.begin("simulating")
+    shown.refresh()
+    record(experiment, folder)
+    progress.begin("judging")
+    shown.refresh()
+    return judge_run(folder)
 
 
 async def _interruptible(runner: Runner, shown: Display) -> None:

@@ -15,7 +15,8 @@ import msgspec
 
 from harness.cluster import Control, Finished, Node
 from harness.cluster.simulation.machine import Machine, Oscillator, deliver
-from harness.cluster.simulation.network import Network, Witness
+from harness.cluster.simulation.messages import Witness
+from harness.cluster.simulation.network import Network
 from harness.cluster.simulation.safety import Safety
 from harness.errors import ControlError
 from harness.system import Status
@@ -61,6 +62,7 @@ class SimulatedCluster:
     ) -> None:
         self.world = world
         self.safety = Safety(world.now, world.halt)
+        self.witness = witness
         self.network = Network(world, world.random("network"), self._deliver, witness)
         clocks = oscillators or {}
         self.machines = {
@@ -99,9 +101,6 @@ class SimulatedCluster:
 
     def reply(self, machine: Machine, connection: int, response: dict[str, Any]) -> None:
         self.ports[machine.name].reply(connection, response)
-
-    def started(self, machine: Machine) -> None:
-        """Its port is open from now on."""
 
     def ended(self, machine: Machine) -> None:
         self.ports[machine.name].hang_up()

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from harness.cluster.simulation.disk import Disk, DiskError
+from harness.cluster.simulation.messages import Witness
 from harness.cluster.simulation.network import Network
 from harness.cluster.simulation.safety import Safety
 from harness.world.virtual import NS, VirtualWorld
@@ -63,7 +64,8 @@ class Surroundings(Protocol):
     @property
     def safety(self) -> Safety: ...
     def reply(self, machine: Machine, connection: int, response: dict[str, Any]) -> None: ...
-    def started(self, machine: Machine) -> None: ...
+    @property
+    def witness(self) -> Witness | None: ...
     def ended(self, machine: Machine) -> None: ...
 
 
@@ -95,6 +97,8 @@ class Machine:
         self._inbox: list[Callable[[], None]] = []
         """What came while the process was paused."""
         self._wake_at = inf
+        self._told = (0, "", 0)
+        """Term, role and commit index as the witness knows them."""
 
     # A process's life
 
@@ -118,7 +122,7 @@ class Machine:
         self._around.safety.watch(node.raft)
         self.node = node
         self.say(f"INFO    raft: start: term {node.raft.term}, applied {node.replica.applied}")
-        self._around.started(self)
+        self._tell("start", term=node.raft.term)
         self._take(node, Node.start)
         return True
 
@@ -136,17 +140,24 @@ class Machine:
         self.paused = False
         self._inbox.clear()
         self._around.ended(self)
+        self._tell("crash")
 
     def pause(self) -> None:
         """SIGSTOP."""
         self.paused = True
+        self._tell("pause")
 
     def resume(self) -> None:
         """SIGCONT: what has come meanwhile is taken in its order; timers are found to be late."""
         self.paused = False
+        self._tell("resume")
         inbox, self._inbox = self._inbox, []
         for waiting in inbox:
             waiting()
+
+    def _tell(self, event: str, **facts: Any) -> None:
+        if self._around.witness is not None:
+            self._around.witness.happened(self.name, event, **facts)
 
     def clocks(self) -> Clocks:
         oscillator = self._oscillator
@@ -177,6 +188,8 @@ class Machine:
         try:
             effects = feed(node, self.clocks())
             self._around.safety.saw_step(node)
+            if self._around.witness is not None:
+                self._tell_state(node)
             self._carry_out(node, effects)
         except DiskError as error:
             self.say(f"ERROR   files: the process ends: {error}")
@@ -187,6 +200,13 @@ class Machine:
             self.say("CRITICAL the node failed\n" + "".join(traceback.format_exception(error)).rstrip())
             self.kill()
         self._wake_later()
+
+    def _tell_state(self, node: Node) -> None:
+        state = (node.raft.term, node.raft.role.value, node.raft.commit)
+        if state != self._told:
+            self._told = state
+            term, role, commit = state
+            self._tell("role", term=term, role=role, commit=commit)
 
     def _is_own(self, error: Exception) -> bool:
         """Whether the node made it: whoever looks at nodes raises Violation, which ends the run."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final, Protocol
+from typing import Final
 
 from harness.cluster import Link
+from harness.cluster.simulation.messages import Witness
 from harness.world.virtual import NS, VirtualWorld
 from node_image.driver.wire import PeerMessage, decode, encode
 
@@ -33,14 +34,6 @@ class Weather:
 
 
 FAIR: Final = Weather()
-
-
-class Witness(Protocol):
-    """Sees what becomes of messages. `number` pairs what was sent with what arrived."""
-
-    def sent(self, number: int, sender: str, to: str, message: PeerMessage) -> None: ...
-    def delivered(self, number: int, sender: str, to: str) -> None: ...
-    def lost(self, number: int, sender: str, to: str) -> None: ...
 
 
 @dataclass

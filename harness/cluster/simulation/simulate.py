@@ -23,7 +23,7 @@ from harness import plugins
 from harness.cluster.simulation import swarm
 from harness.cluster.simulation.capabilities import capabilities
 from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
-from harness.cluster.simulation.network import Witness
+from harness.cluster.simulation.messages import MessageLog
 from harness.cluster.simulation.watch import Watch
 from harness.conductor import LEADER_DEADLINE_S, Conductor, Stage, wait_leader
 from harness.errors import CannotRun, HealFailed
@@ -66,15 +66,17 @@ class Simulated:
     """Of everything above: equal for equal runs."""
 
 
-def simulate(experiment: Experiment, *, witness: Witness | None = None) -> Simulated:
+def simulate(experiment: Experiment, *, witness: MessageLog | None = None) -> Simulated:
     """Runs it to its end. The experiment's seed decides everything."""
     return _Simulation(experiment, witness).run()
 
 
 class _Simulation:
-    def __init__(self, experiment: Experiment, witness: Witness | None) -> None:
+    def __init__(self, experiment: Experiment, witness: MessageLog | None) -> None:
         assert experiment.seed is not None
         self._world = VirtualWorld(experiment.seed)
+        if witness is not None:
+            witness.now = self._world.now
         rng = self._world.random("swarm")
         self._kinds = load_kinds(experiment.nemesis)
         if experiment.swarm:

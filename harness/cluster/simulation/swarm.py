@@ -8,7 +8,7 @@ fault, of each a part of its variants, how often they come, and how its nodes, d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
@@ -74,24 +74,19 @@ def configurations(rng: Random, names: Sequence[str], bug: str | None) -> dict[s
     """Of all nodes the same but for the name. Snapshots, segments and pieces are small more often than not: what is
     rare in a large log comes at every turn in a small one."""
     election_timeout_s = rng.choice((0.15, 0.3, 0.5))
-    return {
-        name: config
-        for shared in (
-            {
-                "peers": frozenset(names),
-                "bug": bug,
-                "election_timeout_s": election_timeout_s,
-                "heartbeat_interval_s": election_timeout_s / rng.choice((3, 5)),
-                "snapshot_every_entries": rng.choice((20, 60, 250, 10_000)),
-                "trailing_entries": rng.choice((2, 10, 100)),
-                "snapshot_chunk_bytes": rng.choice((300, 4_000, 256 * 1024)),
-                "segment_bytes": rng.choice((1_500, 10_000, 8 << 20)),
-                "session_ttl_entries": rng.choice((600, 3_000, 100_000)),
-            },
-        )
-        for name in names
-        for config in (NodeConfig(node=name, **shared),)
-    }
+    shared = NodeConfig(
+        node=names[0],
+        peers=frozenset(names),
+        bug=bug,
+        election_timeout_s=election_timeout_s,
+        heartbeat_interval_s=election_timeout_s / rng.choice((3, 5)),
+        snapshot_every_entries=rng.choice((20, 60, 250, 10_000)),
+        trailing_entries=rng.choice((2, 10, 100)),
+        snapshot_chunk_bytes=rng.choice((300, 4_000, 256 * 1024)),
+        segment_bytes=rng.choice((1_500, 10_000, 8 << 20)),
+        session_ttl_entries=rng.choice((600, 3_000, 100_000)),
+    )
+    return {name: replace(shared, node=name) for name in names}
 
 
 def oscillators(rng: Random, names: Sequence[str]) -> dict[str, Oscillator]:

@@ -10,10 +10,10 @@ import random
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from harness.cluster.simulation.safety import Violation
 from tests.node.sim.cluster import Cluster
 from tests.node.sim.reference import Answer, Reference
 from tests.node.sim.requests import Draws
-from tests.node.sim.safety import Violation
 
 TIMEOUT_S: Final = 0.4
 PAUSE_S: Final = 0.03

@@ -6,8 +6,11 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from tests.node.sim.cluster import Cluster, DiskSpeed, Machine
-from tests.node.sim.network import Weather
+from harness.cluster import Link
+from harness.cluster.simulation.machine import SOUND, DiskSpeed, Machine
+from harness.cluster.simulation.network import FAIR, Weather
+from node_image.driver.node import Node
+from tests.node.sim.cluster import Cluster
 
 FOUL: Final = Weather(loss=0.1, duplicate=0.1, slow=0.15)
 
@@ -35,12 +38,13 @@ class Faults:
 
     def stop(self) -> None:
         self.stopped = True
-        self.cluster.network.cut.clear()
-        self.cluster.network.weather = Weather()
+        self.cluster.mend_ways(self.cluster.cut)
+        self.cluster.set_weather(FAIR)
         for machine in self.cluster.machines.values():
-            machine.speed = DiskSpeed()
+            machine.speed = SOUND
             machine.crash_in = None
-            machine.pause(0.0)
+            if machine.paused:
+                machine.resume()
             if machine.node is None:
                 machine.start()
 
@@ -97,9 +101,9 @@ class Faults:
         name = self._target().name
         others = [other for other in self.cluster.names if other != name and self.rng.random() < 0.8]
         if self.rng.random() < 0.5:
-            self._cut_ways({(other, name) for other in others})
+            self._cut_ways({Link(other, name) for other in others})
         else:
-            self._cut_ways({(name, other) for other in others})
+            self._cut_ways({Link(name, other) for other in others})
 
     def _split(self) -> None:
         names = self.rng.sample(self.cluster.names, len(self.cluster.names))
@@ -107,26 +111,32 @@ class Faults:
         self._cut(names[:place], names[place:])
 
     def _cut(self, left: list[str], right: list[str]) -> None:
-        self._cut_ways({(a, b) for a in left for b in right} | {(b, a) for a in left for b in right})
+        self._cut_ways({Link(a, b) for a in left for b in right} | {Link(b, a) for a in left for b in right})
 
-    def _cut_ways(self, ways: set[tuple[str, str]]) -> None:
-        network = self.cluster.network
-        network.cut |= ways
-        self._for_a_while(lambda: network.cut.difference_update(ways))
+    def _cut_ways(self, ways: set[Link]) -> None:
+        cut = self.cluster.cut_ways(ways)
+        self._for_a_while(lambda: self.cluster.mend_ways(cut))
 
     def _foul_weather(self) -> None:
-        network = self.cluster.network
-        network.weather = FOUL
-        self._for_a_while(lambda: setattr(network, "weather", Weather()))
+        self.cluster.set_weather(FOUL)
+        self._for_a_while(lambda: self.cluster.set_weather(FAIR))
 
     def _slow_disk(self) -> None:
         machine = self._target()
         machine.speed = DiskSpeed(sync_s=0.05 + self.rng.random() * 0.3, replace_s=0.1 + self.rng.random())
-        self._for_a_while(lambda: setattr(machine, "speed", DiskSpeed()))
+        self._for_a_while(lambda: setattr(machine, "speed", SOUND))
 
     def _pause(self) -> None:
-        self._target().pause(self.rng.random())
+        machine = self._target()
+        node = machine.node
+        if node is not None and not machine.paused:
+            machine.pause()
+            self.cluster.scheduler.after(self.rng.random(), lambda: self._resume(machine, node))
+
+    def _resume(self, machine: Machine, node: Node) -> None:
+        if machine.node is node and machine.paused:
+            machine.resume()
 
     def _jump_wall_clock(self) -> None:
         """Only a node with the bug `wall-clock-lease` can mind."""
-        self._target().wall_offset += self.rng.uniform(-60, 60)
+        self._target().wall_shift_s += self.rng.uniform(-60, 60)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Final
 
+from harness.cluster.simulation.safety import Committed, Violation
 from node_image.raft import EntryKind
 from node_image.replica.command import Command, Operation, decode
-from tests.node.sim.safety import Committed, Violation
 
 CLOCK_DRIFT: Final = 0.03
 """Of machines' clocks (see `cluster`)."""

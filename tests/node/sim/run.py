@@ -8,12 +8,12 @@ from typing import Final
 
 import msgpack
 
+from harness.cluster.simulation.safety import Violation
 from node_image.driver.config import NodeConfig
 from node_image.driver.node import Node
 from tests.node.sim.clients import Crowd
 from tests.node.sim.cluster import Cluster
 from tests.node.sim.faults import Faults
-from tests.node.sim.safety import Violation
 
 CONFIG: Final = NodeConfig(
     node="n1",
@@ -117,11 +117,11 @@ def _summary(cluster: Cluster, crowd: Crowd) -> Summary:
         retries=crowd.retries,
         terms=len(cluster.safety.leaders),
         committed=len(cluster.safety.committed),
-        starts=sum(machine.starts for machine in machines),
+        starts=sum(machine.pid for machine in machines),
         installed=cluster.safety.installed,
         tears=sum(machine.disk.tears for machine in machines),
-        cut_tails=cluster.cut_tails,
-        removed_segments=cluster.removed_segments,
+        cut_tails=sum(machine.cut_tails for machine in machines),
+        removed_segments=sum(machine.removed_segments for machine in machines),
         expired=crowd.expired,
         fingerprint=(*hashes, cluster.network.sent, cluster.scheduler.now),
     )

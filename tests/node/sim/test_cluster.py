@@ -10,11 +10,11 @@ from functools import cache
 
 import pytest
 
+from harness.cluster.simulation.safety import Violation
 from node_image.bugs import BUGS
 from node_image.raft import Entry, HardState
 from node_image.storage import Storage
 from tests.node.sim.run import Summary, run
-from tests.node.sim.safety import Violation
 
 DEFAULT_SEEDS = range(30)
 once = cache(run)

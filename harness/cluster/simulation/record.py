@@ -1,0 +1,66 @@
+"""A simulated run, kept as a run folder like any other."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from harness.cluster.simulation.messages import MessageLog
+from harness.cluster.simulation.simulate import WALL_BASE_NS, Simulated, simulate
+from harness.experiment import Experiment
+from results.store import RunFolder, write_atomically
+
+ENGINE: Final = "simulation"
+
+
+def record(experiment: Experiment, folder: RunFolder) -> Simulated:
+    """Simulates it and fills its folder. run.json's options are the experiment as it was drawn; its `simulation` holds
+    how it was asked for, and what was found."""
+    messages = MessageLog()
+    simulated = simulate(experiment, witness=messages)
+    folder.save_run(_run(experiment, folder, simulated))
+    _write(folder.history_path, b"".join(simulated.history))
+    _write(folder.status_path, b"".join(simulated.statuses))
+    _write(folder.path / "messages.jsonl", messages.encoded())
+    for name, trace in simulated.traces.items():
+        node = folder.node_folder(name)
+        node.mkdir(parents=True, exist_ok=True)
+        _write(node / "trace.jsonl", b"".join(line + b"\n" for line in trace))
+        _write(node / "node.log", "".join(line + "\n" for line in simulated.logs[name]).encode())
+    return simulated
+
+
+def _run(experiment: Experiment, folder: RunFolder, simulated: Simulated) -> dict[str, Any]:
+    return {
+        "name": folder.name,
+        "version": version("raftstorm"),
+        "seed": experiment.seed,
+        "command": shlex.join(["raftstorm", *sys.argv[1:]]),
+        "options": msgspec.to_builtins(simulated.experiment),
+        "python": platform.python_version(),
+        "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "engine": ENGINE,
+        "nodes": [{"name": name, "host": name, "port": 0, "peer_address": name} for name in experiment.node_names],
+        "wall_base_ns": WALL_BASE_NS,
+        "mono_base_ns": 0,
+        "phases": simulated.phases,
+        "run_seconds": simulated.end / 1e9,
+        "simulation": {
+            "asked": msgspec.to_builtins(experiment),
+            "digest": simulated.digest,
+            "drawn": simulated.drawn,
+            "findings": msgspec.to_builtins(simulated.findings),
+            "messages": simulated.messages,
+        },
+    }
+
+
+def _write(path: Path, data: bytes) -> None:
+    write_atomically(path, data)
