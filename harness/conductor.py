@@ -14,18 +14,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from harness import plugins
 from harness.cluster import Capabilities, Node
 from harness.errors import CannotRun
-from harness.experiment import Experiment
+from harness.experiment import Experiment, script_of
 from harness.interpreter import Interpreter
 from harness.mixture import Mixture
 from harness.monitor import Monitor
-from harness.nemesis.commands import Stop
+from harness.nemesis.commands import Stop, load_kinds
 from harness.nemesis.fault import FaultKind
 from harness.nemesis.feed import feed
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import Timed, draw_schedule
 from harness.recorder import Recorder
+from harness.script import Script
 from harness.system import System
 from harness.workload import Workload
 from harness.world import World
@@ -55,28 +57,33 @@ class Stage:
     able: Capabilities
 
 
-class Conductor:
-    """One experiment. `kinds`: the kinds of fault, by name."""
+@dataclass(frozen=True)
+class Plan:
+    """What happens. `script`: the faults, and perhaps the operations, that somebody wrote down: nothing is drawn."""
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        workloads: Sequence[Workload],
-        kinds: Mapping[str, FaultKind],
-        stage: Stage,
-        monitor: Monitor,
-        recorder: Recorder,
-        phase: Phase,
-    ) -> None:
-        self._experiment = experiment
-        self._kinds = kinds
+    experiment: Experiment
+    workloads: Sequence[Workload]
+    kinds: Mapping[str, FaultKind]
+    script: Script | None = None
+
+
+def plan_of(experiment: Experiment) -> Plan:
+    """Raises BadInput."""
+    workloads = [plugins.load("workload", name) for name in experiment.workload]
+    return Plan(experiment, workloads, load_kinds(experiment.nemesis), script_of(experiment))
+
+
+class Conductor:
+    def __init__(self, plan: Plan, stage: Stage, monitor: Monitor, recorder: Recorder, phase: Phase) -> None:
+        self._plan = plan
+        self._experiment = experiment = plan.experiment
         self._world = stage.world
         self._monitor = monitor
         self._phase = phase
         self.caught_up = True
         """Whether every node had what was committed, before the final reads."""
-        self._mixture = Mixture(workloads, experiment)
-        self._nemesis = Nemesis(stage.world, kinds, stage.able, recorder, monitor.view)
+        self._mixture = Mixture(plan.workloads, experiment, plan.script)
+        self._nemesis = Nemesis(stage.world, plan.kinds, stage.able, recorder, monitor.view)
         self.interpreter = Interpreter(
             stage.world,
             self._mixture.client_factory(stage.system, stage.nodes),
@@ -107,16 +114,18 @@ class Conductor:
         hunting = self._world.spawn(self._nemesis.run(commands), name="nemesis")
         feeding = self._world.spawn(feed(self._world, self._schedule(), commands.put), name="schedule")
         try:
-            await self.interpreter.run(self._mixture.main())
+            await self.interpreter.run(self._mixture.main(self._world.now()))
         finally:
             feeding.cancel()
             commands.put(Stop())
             await hunting
 
     def _schedule(self) -> Iterable[Timed]:
+        if self._plan.script is not None:
+            return self._plan.script.commands()
         return draw_schedule(
             self._world.random("nemesis"),
-            self._kinds,
+            self._plan.kinds,
             time_limit_s=self._experiment.time_limit,
             interval_s=self._experiment.nemesis_interval,
         )

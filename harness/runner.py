@@ -26,17 +26,15 @@ import msgspec
 from harness import plugins
 from harness.cluster import Node
 from harness.cluster.over_ssh import capabilities
-from harness.conductor import LEADER_DEADLINE_S, Conductor, Stage, wait_leader
+from harness.conductor import LEADER_DEADLINE_S, Conductor, Stage, plan_of, wait_leader
 from harness.errors import HealFailed, RaftstormError
-from harness.experiment import Experiment, script_of
+from harness.experiment import Experiment
 from harness.monitor import Monitor
-from harness.nemesis.commands import load_kinds
 from harness.place import Place, open_place
 from harness.progress import Display, Progress
 from harness.recorder import Recorder
 from harness.script import write_script
 from harness.system import System
-from harness.workload import Workload
 from harness.world.real import RealWorld
 from results.store import RunFolder
 
@@ -56,9 +54,7 @@ class Runner:
         self._shown = shown
         self._seed: int = experiment.seed
         self._system: System = plugins.load("system", experiment.system)
-        self._workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
-        self._kinds = load_kinds(experiment.nemesis)
-        self._script = script_of(experiment)
+        self._plan = plan_of(experiment)
         self._conductor: Conductor | None = None
         self.stopped = False
         """Whether `stop` was called."""
@@ -79,8 +75,8 @@ class Runner:
 
     async def record(self) -> None:
         """Raises RaftstormError where the experiment could not run at all."""
-        if self._script is not None:
-            self._folder.save_schedule(write_script(self._script))
+        if self._plan.script is not None:
+            self._folder.save_schedule(write_script(self._plan.script))
         self._save_run(created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **self._facts())
         refresher = asyncio.ensure_future(self._refresh())
         try:
@@ -169,9 +165,7 @@ class Runner:
     async def _drive(self, world: RealWorld, place: Place, monitor: Monitor, recorder: Recorder) -> None:
         """The clients' part. From here on trouble is kept, not raised."""
         stage = Stage(world, self._system, place.nodes, capabilities(world, place.nodes, self._system))
-        self._conductor = Conductor(
-            self._experiment, self._workloads, self._kinds, stage, monitor, recorder, self._phase
-        )
+        self._conductor = Conductor(self._plan, stage, monitor, recorder, self._phase)
         if self.stopped:
             self._conductor.stop()
         try:

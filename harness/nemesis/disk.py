@@ -13,6 +13,8 @@ from random import Random
 from typing import Any, Final
 
 from harness.cluster import Capabilities, Disks, Evidence
+from harness.errors import BadInput
+from harness.nemesis.exact import all_free, check_names, positive_seconds, some_nodes
 from harness.nemesis.fault import Variant, View
 from harness.nemesis.targets import ALL, LEADER, MINORITY, ONE, choose
 
@@ -20,6 +22,7 @@ SLOW: Final = "slow"
 FULL: Final = "full"
 SYNC_FAILS: Final = "sync-fails"
 BIT_FLIP: Final = "bit-flip"
+SHAPES: Final = (SLOW, FULL, SYNC_FAILS, BIT_FLIP)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,23 @@ class DiskFault:
     def plan(self, variant: str, view: View, rng: Random) -> Damage:
         shape, _, target = variant.rpartition("-")
         return Damage(choose(target, view, rng), shape, round(rng.uniform(0.02, 0.8), 3))
+
+    def exact(self, details: Mapping[str, Any], view: View) -> Damage:
+        """`nodes`: whose; `shape`: slow (with `sync_s`, the seconds of a sync), full, sync-fails or bit-flip."""
+        check_names(details, ["nodes", "shape", "sync_s"], "a disk fault")
+        shape = details.get("shape")
+        if shape not in SHAPES:
+            raise BadInput(f"'shape' takes {', '.join(SHAPES)}, not {shape!r}")
+        if (shape == SLOW) != ("sync_s" in details):
+            raise BadInput("'sync_s' says how slow a slow disk is, and nothing of others")
+        nodes = all_free(some_nodes(details, "nodes", view), view)
+        if shape == BIT_FLIP and len(nodes) > 1:
+            raise BadInput("bits are flipped on one node only: its other copies must be sound")
+        return Damage(nodes, shape, positive_seconds(details, "sync_s") if shape == SLOW else 0.0)
+
+    def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        shape = {name: value[name] for name in ("shape", "sync_s") if name in value}
+        return {"nodes": list(value["targets"]), **shape}
 
 
 FAULT: Final = DiskFault()

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Final
 
+from harness.cluster import Link
 from harness.errors import BadInput
 from harness.nemesis.fault import NoTarget, View
 
@@ -64,6 +65,25 @@ def positive_seconds(details: Mapping[str, Any], name: str) -> float:
     if (value := seconds(details, name)) < 0:
         raise BadInput(f"{name!r} takes seconds above 0, not {value:g}")
     return value
+
+
+def fraction(details: Mapping[str, Any], name: str) -> float:
+    """A probability; 0 where it is not there. Raises BadInput."""
+    value = details.get(name, 0.0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise BadInput(f"{name!r} takes a probability from 0 to 1, not {value!r}")
+    return float(value)
+
+
+def links(details: Mapping[str, Any], view: View) -> frozenset[Link]:
+    """The detail `links`: pairs of nodes, each a sender and one that it sends to. Raises BadInput."""
+    value = details.get("links")
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise BadInput("'links' takes a list of pairs of nodes, each a sender and one that it sends to")
+    pairs = [node_list(pair, "links", view) for pair in value]
+    if any(len(pair) != 2 for pair in pairs):
+        raise BadInput("each of the 'links' takes two nodes, a sender and one that it sends to")
+    return frozenset(Link(*pair) for pair in pairs)
 
 
 def all_free(nodes: tuple[str, ...], view: View) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from random import Random
 from typing import Any, Final
 
 from harness.cluster import Capabilities, Evidence, Hindrance, Link, Packets
+from harness.errors import BadInput
+from harness.nemesis.exact import check_names, fraction, links, positive_seconds
 from harness.nemesis.fault import NoTarget, Variant, View
 from harness.nemesis.grudges import both_ways, one_way
 
@@ -85,6 +87,24 @@ class PacketFault:
         if len(view.nodes) < 2:
             raise NoTarget("there are no links between fewer than two nodes")
         return Disturbance(_links(place, view, rng), _hindrance(shape, rng))
+
+    def exact(self, details: Mapping[str, Any], view: View) -> Disturbance:
+        """`links`, each a sender and one that it sends to, and what they do to messages: `loss`, `duplicate`, `slow`
+        (probabilities), `slow_s` (how much longer the slow ones take, at most), `delay_s` (all of them), `clogged`."""
+        check_names(details, ["links", *Hindrance.__struct_fields__], "a packets fault")
+        clogged = details.get("clogged", False)
+        if not isinstance(clogged, bool):
+            raise BadInput(f"'clogged' takes true or false, not {clogged!r}")
+        chances = {name: fraction(details, name) for name in ("loss", "duplicate", "slow")}
+        waits = {name: positive_seconds(details, name) for name in ("slow_s", "delay_s") if name in details}
+        hindrance = Hindrance(**chances, **waits, clogged=clogged)
+        if hindrance == Hindrance():
+            raise BadInput("a packets fault takes 'loss', 'duplicate', 'slow', 'delay_s' or 'clogged'")
+        return Disturbance(links(details, view), hindrance)
+
+    def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        shape = {name: value[name] for name in Hindrance.__struct_fields__ if name in value}
+        return {"links": [link.split("->") for link in value["links"]], **shape}
 
 
 def _links(place: str, view: View, rng: Random) -> frozenset[Link]:

@@ -12,6 +12,8 @@ from random import Random
 from typing import Any, Final
 
 from harness.cluster import Capabilities, Evidence, Power
+from harness.errors import BadInput
+from harness.nemesis.exact import all_free, check_names, some_nodes
 from harness.nemesis.fault import Variant, View
 from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
 
@@ -56,6 +58,18 @@ class PowerFault:
         at_work = variant.startswith(AT_WORK)
         targets = choose(variant.removeprefix(f"{AT_WORK}-"), view, rng)
         return Outage(targets, rng.randint(0, MOST_EFFECTS) if at_work else None)
+
+    def exact(self, details: Mapping[str, Any], view: View) -> Outage:
+        """`nodes`: whose. `after_effects`: not at once, but before the server does so many more things."""
+        check_names(details, ["nodes", "after_effects"], "a power fault")
+        after = details.get("after_effects")
+        if after is not None and (isinstance(after, bool) or not isinstance(after, int) or after < 0):
+            raise BadInput(f"'after_effects' takes a whole number from 0, not {after!r}")
+        return Outage(all_free(some_nodes(details, "nodes", view), view), after)
+
+    def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        after = {"after_effects": value["after_effects"]} if "after_effects" in value else {}
+        return {"nodes": list(value["targets"]), **after}
 
 
 FAULT: Final = PowerFault()

@@ -14,7 +14,8 @@ import msgspec
 
 from harness.cluster.simulation.messages import MessageLog
 from harness.cluster.simulation.simulate import WALL_BASE_NS, Simulated, simulate
-from harness.experiment import Experiment
+from harness.experiment import Experiment, script_of
+from harness.script import write_script
 from results.store import RunFolder, write_atomically
 
 ENGINE: Final = "simulation"
@@ -25,6 +26,8 @@ def record(experiment: Experiment, folder: RunFolder) -> Simulated:
     how it was asked for, and what was found."""
     messages = MessageLog()
     simulated = simulate(experiment, witness=messages)
+    if (script := script_of(experiment)) is not None:
+        folder.save_schedule(write_script(script))
     folder.save_run(_run(experiment, folder, simulated))
     _write(folder.history_path, b"".join(simulated.history))
     _write(folder.status_path, b"".join(simulated.statuses))

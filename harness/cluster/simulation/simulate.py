@@ -12,26 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from random import Random
 from typing import Any, Final
 
 import msgspec
 
 from checkers.events import NEMESIS, Event, EventType
-from harness import plugins
 from harness.cluster.simulation import swarm
 from harness.cluster.simulation.capabilities import capabilities
 from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
 from harness.cluster.simulation.messages import MessageLog
 from harness.cluster.simulation.watch import Watch
-from harness.conductor import LEADER_DEADLINE_S, Conductor, Stage, wait_leader
+from harness.conductor import LEADER_DEADLINE_S, Conductor, Plan, Stage, plan_of, wait_leader
 from harness.errors import CannotRun, HealFailed
 from harness.experiment import Experiment
 from harness.monitor import Monitor
-from harness.nemesis.commands import load_kinds
 from harness.recorder import MemoryRecorder
-from harness.workload import Workload
 from harness.world.virtual import NS, Halted, VirtualWorld
 
 PEACE_S: Final = 3.0
@@ -77,15 +75,11 @@ class _Simulation:
         self._world = VirtualWorld(experiment.seed)
         if witness is not None:
             witness.now = self._world.now
-        rng = self._world.random("swarm")
-        self._kinds = load_kinds(experiment.nemesis)
+        rng = self._world.random("swarm-nodes")
+        plan = plan_of(experiment)
         if experiment.swarm:
-            self._kinds = swarm.some_kinds(rng, self._kinds)
-            interval_s = round(experiment.nemesis_interval * swarm.interval_factor(rng), 3)
-            experiment = msgspec.structs.replace(
-                experiment, nemesis=tuple(self._kinds), nemesis_interval=max(interval_s, 0.5)
-            )
-        self._experiment = experiment
+            plan = _drawn_plan(self._world.random("swarm-faults"), plan)
+        self._plan, experiment = plan, plan.experiment
         names = experiment.node_names
         configs = swarm.configurations(rng, names, experiment.bug)
         self._cluster = SimulatedCluster(
@@ -94,7 +88,6 @@ class _Simulation:
         speed = swarm.disk_speed(rng)
         for machine in self._cluster.machines.values():
             machine.speed = machine.usual_speed = speed
-        self._workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
         self._outcome = Simulated(experiment, drawn=_drawn(configs[names[0]], speed))
         self._recorder = MemoryRecorder(self._world.now)
         self._healed = False
@@ -112,7 +105,7 @@ class _Simulation:
         return self._collect()
 
     async def _live(self) -> None:
-        world, cluster, experiment = self._world, self._cluster, self._experiment
+        world, cluster = self._world, self._cluster
         system = SimulatedSystem(cluster)
         monitor = Monitor(world, system, cluster.nodes, self._outcome.statuses.append, wall_base_ns=WALL_BASE_NS)
         watch = Watch(cluster, lambda text: self._find("liveness", text))
@@ -122,7 +115,7 @@ class _Simulation:
         with self._phase("waiting for a leader"):
             await wait_leader(world, monitor, LEADER_DEADLINE_S)
         stage = Stage(world, system, cluster.nodes, capabilities(cluster))
-        conductor = Conductor(experiment, self._workloads, self._kinds, stage, monitor, self._recorder, self._phase)
+        conductor = Conductor(self._plan, stage, monitor, self._recorder, self._phase)
         await conductor.conduct()
         if not conductor.caught_up:
             self._find("liveness", "not every node has caught up with what is committed, long after all faults ended")
@@ -171,6 +164,13 @@ class _Simulation:
 
 
 WALL_BASE_NS: Final = 1_700_000_000 * NS
+
+
+def _drawn_plan(rng: Random, plan: Plan) -> Plan:
+    kinds = swarm.some_kinds(rng, plan.kinds)
+    interval_s = max(round(plan.experiment.nemesis_interval * swarm.interval_factor(rng), 3), 0.5)
+    experiment = msgspec.structs.replace(plan.experiment, nemesis=tuple(kinds), nemesis_interval=interval_s)
+    return replace(plan, experiment=experiment, kinds=kinds)
 
 
 def _drawn(config: Any, speed: Any) -> dict[str, Any]:

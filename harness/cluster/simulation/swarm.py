@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from harness.cluster.simulation.machine import DiskSpeed, Oscillator
 from harness.nemesis.fault import FaultKind, Injection, Variant, View
@@ -48,6 +48,12 @@ class SomeVariants:
 
     def plan(self, variant: str, view: View, rng: Random) -> Injection:
         return self.kind.plan(variant, view, rng)
+
+    def exact(self, details: Mapping[str, Any], view: View) -> Injection:
+        return self.kind.exact(details, view)
+
+    def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self.kind.details_of(value)
 
 
 def some_kinds(rng: Random, kinds: Mapping[str, FaultKind]) -> dict[str, FaultKind]:
