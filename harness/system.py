@@ -28,6 +28,22 @@ class Status(msgspec.Struct, kw_only=True, frozen=True):
     mono: int
 
 
+class Bug(msgspec.Struct, kw_only=True, frozen=True):
+    """A deliberate bug of a system's nodes. Only its name and description must be known."""
+
+    name: str
+    description: str
+    breaks: str = ""
+    """The rule that is broken, and where it stands."""
+    group: str = ""
+    checks: tuple[str, ...] = ()
+    """The kinds of check that ought to find it."""
+    found_by: dict[str, str] = {}
+    """Options of `raftstorm run` in which it ought to show, others as they are by default."""
+    simulator_only: str | None = None
+    """Why a cluster of containers cannot show it."""
+
+
 class Answer(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """A definite answer. A cas that did not match has matched=False and `value` the value seen."""
 
@@ -89,5 +105,6 @@ class System(Protocol):
     def log_files(self, node: Node) -> Mapping[str, str]:
         """Name in the run folder (nodes/NAME/...) -> path on the node: logs, and `trace.jsonl`."""
 
-    def bugs(self) -> Mapping[str, str]:
-        """Deliberate bugs by name, with a line of description."""
+    def bugs(self, options: Mapping[str, Any]) -> Mapping[str, Bug]:
+        """Deliberate bugs that nodes can be started with, by name (of options["source"], where that is given). Raises
+        BadInput."""

@@ -119,7 +119,7 @@ CUT_AT_EVERY_APPEND: Final = Bug(
 )
 MATCH_FROM_LAST_INDEX: Final = Bug(
     "match-from-last-index",
-    "a follower that accepts an append reports its last index, not the last one that it was sent",
+    "a follower answers a heartbeat with its last index, and the leader takes that for what the two have in common",
     "Raft paper, figure 2: matchIndex is the highest entry known to be replicated on the server",
     "log",
     ("safety", "linearizability"),

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from checkers.history import HistoryError
-from harness.cli import judging, maintenance, run, runs, schedule
+from harness.cli import bugs, judging, maintenance, run, runs, schedule
 from harness.errors import RaftstormError
 from results.store import StoreError
 
@@ -47,6 +47,7 @@ def cli() -> None:
     \b
     raftstorm run                          five nodes in Docker, all faults, 30 s, a verdict and a report
     raftstorm run --bug ack-before-sync    the same against a node with a known bug
+    raftstorm bugs                         the bugs there are
     raftstorm run nightly.toml             options from a file; flags win
     raftstorm check RUN                    judge a stored run again
     raftstorm check FILE --model NAME      judge any history, of Jepsen's, Porcupine's or Elle's too
@@ -61,6 +62,7 @@ cli.add_command(judging.check)
 cli.add_command(judging.export)
 cli.add_command(judging.report)
 cli.add_command(runs.runs)
+cli.add_command(bugs.bugs)
 cli.add_command(schedule.schedule)
 cli.add_command(maintenance.image)
 cli.add_command(maintenance.clean)

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.cluster import Finished, Link, Node
 from harness.errors import ControlError
-from harness.system import Status
+from harness.system import Bug, Status
 from harness.world import World
 from harness.world.virtual import VirtualWorld
 
@@ -180,5 +180,5 @@ class Site:
     def log_files(self, node: Node) -> Mapping[str, str]:
         return {}
 
-    def bugs(self) -> Mapping[str, str]:
+    def bugs(self, options: Mapping[str, Any]) -> Mapping[str, Bug]:
         return {}

@@ -15,7 +15,7 @@ import msgspec
 
 from harness.capabilities import Number
 from harness.cluster import Finished, Node
-from harness.system import Definite, Indefinite, Refused, Status
+from harness.system import Bug, Definite, Indefinite, Refused, Status
 from harness.systems.raft.client import Numbered
 from harness.systems.raft.operations import RaftOperations
 from harness.world import Connection, Disconnected, Unreachable, World
@@ -137,7 +137,7 @@ class MemorySystem:
     def log_files(self, node: Node) -> Mapping[str, str]:
         return {}
 
-    def bugs(self) -> Mapping[str, str]:
+    def bugs(self, options: Mapping[str, Any]) -> Mapping[str, Bug]:
         return {}
 
 

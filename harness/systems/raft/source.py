@@ -10,9 +10,12 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from harness.errors import BadInput, CannotRun
+from harness.system import Bug
 
 ENTRY: Final = "runtime/__main__.py"
 """What a folder must hold to be a node's sources."""
@@ -42,17 +45,25 @@ def _python_files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def bugs_of(root: Path) -> dict[str, str]:
-    """Deliberate bugs that the node in this folder can be started with: name -> description. Raises BadInput."""
+def bugs_of(root: Path) -> dict[str, Bug]:
+    """Deliberate bugs that the node in this folder can be started with, by name. Raises BadInput."""
     path = root / _BUGS
     if not path.is_file():
         return {}
     try:
         # Runs the file by itself, as a module that is forgotten afterwards.
         catalogue = runpy.run_path(str(path), run_name="raftstorm_bugs")["BUGS"]
-        return {str(name): str(bug.description) for name, bug in catalogue.items()}
+        return {str(name): _bug(str(name), bug) for name, bug in catalogue.items()}
     except Exception as error:
         raise BadInput(f"The catalogue of bugs {path} cannot be read: {type(error).__name__}: {error}.") from error
+
+
+def _bug(name: str, described: Any) -> Bug:
+    """A catalogue of a node of another version may say less, or more. Raises msgspec.ValidationError."""
+    told = {field: getattr(described, field) for field in Bug.__struct_fields__ if hasattr(described, field)}
+    if "found_by" in told:
+        told["found_by"] = dict(told["found_by"])
+    return msgspec.convert({**told, "name": name}, Bug)
 
 
 def pack(contents: Mapping[str, bytes], *, executable: str = "") -> bytes:

@@ -17,7 +17,7 @@ from harness.cluster import Finished, Node
 from harness.cluster.ports import CLIENT_PORT, PEER_PORT
 from harness.errors import ControlError
 from harness.plugins import unknown
-from harness.system import Definite, Indefinite, Status
+from harness.system import Bug, Definite, Indefinite, Status
 from harness.systems.raft.client import RaftKeyValue
 from harness.systems.raft.source import bugs_of, node_files, pack, shipped_source
 from harness.world import World
@@ -84,8 +84,8 @@ class RaftSystem:
     def log_files(self, node: Node) -> Mapping[str, str]:
         return LOGS
 
-    def bugs(self) -> Mapping[str, str]:
-        return bugs_of(shipped_source())
+    def bugs(self, options: Mapping[str, Any]) -> Mapping[str, Bug]:
+        return bugs_of(_root(options))
 
 
 def configuration(node: Node, nodes: Sequence[Node], options: Mapping[str, Any]) -> dict[str, Any]:

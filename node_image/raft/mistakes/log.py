@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from node_image import bugs
 from node_image.raft.follower import Follower
 from node_image.raft.log import Log
-from node_image.raft.messages import AppendAccepted, AppendEntries
+from node_image.raft.messages import AppendAccepted, Heartbeat
 from node_image.raft.replication import Replication
 from node_image.raft.state import Outbox
 from node_image.raft.types import Entry, NodeId, Snapshot
@@ -33,13 +33,12 @@ class CutsAtEveryAppend(Log):
 
 @mistake(bugs.MATCH_FROM_LAST_INDEX, instead_of=Follower)
 class TellsItsLastIndex(Follower):
-    def append_entries(self, leader: NodeId, message: AppendEntries) -> None:
-        super().append_entries(leader, message)
-        outbox, log = self._state.outbox, self._state.log
-        outbox.after_sync[:] = [
-            (to, AppendAccepted(answer.term, log.last_index) if isinstance(answer, AppendAccepted) else answer)
-            for to, answer in outbox.after_sync
-        ]
+    """As if a heartbeat were an append of nothing behind all that it has, which it may have from another leader."""
+
+    def heartbeat(self, leader: NodeId, message: Heartbeat) -> None:
+        super().heartbeat(leader, message)
+        state = self._state
+        state.outbox.accept(leader, AppendAccepted(state.term, state.log.last_index))
 
 
 @mistake(bugs.COUNT_FOLLOWER_BEFORE_SYNC, instead_of=Outbox)

@@ -13,6 +13,7 @@ import pytest
 
 from harness.cluster import Finished, Node
 from harness.errors import BadInput, ControlError
+from harness.system import Bug
 from harness.systems.raft import SYSTEM
 from harness.systems.raft.source import bugs_of, node_files, shipped_source
 from harness.world.virtual import VirtualWorld
@@ -104,13 +105,16 @@ def test_options_that_cannot_work(options: dict[str, Any], sentence: str) -> Non
 
 
 def test_bugs_are_those_of_the_source_in_use(changed: Path) -> None:
-    assert "ack-before-sync" in SYSTEM.bugs()
+    shipped = SYSTEM.bugs({})
+    assert shipped["ack-before-sync"].group == "log"
+    assert shipped["wall-clock-lease"].found_by == {"nemesis": "clock,partition", "read-mode": "lease"}
+    assert shipped["accept-torn-record"].simulator_only is not None
     assert bugs_of(changed) == {}
     (changed / "bugs.py").write_text(
         "from __future__ import annotations\nfrom dataclasses import dataclass\n\n"
         "@dataclass\nclass Bug:\n    description: str\n\nBUGS = {'own': Bug('of its own')}\n"
     )
-    assert bugs_of(changed) == {"own": "of its own"}
+    assert SYSTEM.bugs({"source": str(changed)}) == {"own": Bug(name="own", description="of its own")}
     SYSTEM.check({"source": str(changed), "bug": "own"})
     (changed / "bugs.py").write_text("BUGS = 1 / 0\n")
     with pytest.raises(BadInput, match="ZeroDivisionError"):
