@@ -3,8 +3,9 @@
     python -m benchmarks.node_step [--against COMMIT] [--operations 20000] [--pairs 7]
 
 Three whole nodes in one process, without sockets, disks or waiting: effects of one are inputs of the others at once,
-and every sync is done when it is asked for. So this is the CPU time of raft/, replica/, storage/ and driver/ alone. Half of
-the requests are writes, a quarter linearizable reads, a quarter sequential reads, 16 in each turn, through all nodes.
+and every sync is done when it is asked for. So this is the CPU time of raft/, replica/, storage/ and driver/ alone.
+Half of the requests are writes, a quarter linearizable reads, a quarter sequential reads, 16 in each turn, through all
+nodes.
 
 With --against, that commit is checked out in a temporary worktree, and the two are measured in turns, each time in a
 process of its own. The ratio of each pair is taken, since the machine may have other work: above 1, this one is slower.
