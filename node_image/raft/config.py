@@ -22,9 +22,13 @@ class RaftConfig:
     """Of entries' data; a single larger entry still goes, alone."""
     max_inflight: int = 64
     """Unanswered AppendEntries for each follower."""
+    max_inflight_bytes: int = 8 << 20
+    """Of entries' data in them. The one that passes this limit is the last."""
     snapshot_chunk_bytes: int = 256 * 1024
     trailing_entries: int = 1000
     """Kept in memory before a snapshot's end, so that a follower slightly behind needs no snapshot."""
+    trailing_bytes: int = 16 << 20
+    """Of their data, at most."""
     clock_drift_bound: float = 0.1
     """A lease lasts T * (1 - bound), counted from when the confirming round was sent."""
 
@@ -33,8 +37,16 @@ class RaftConfig:
             raise ValueError("heartbeat_interval_s must be positive and below election_timeout_s")
         if not 0 <= self.clock_drift_bound < 1:
             raise ValueError("clock_drift_bound must be in [0, 1)")
-        if min(self.max_entries_per_message, self.max_inflight, self.snapshot_chunk_bytes) < 1:
-            raise ValueError("max_entries_per_message, max_inflight and snapshot_chunk_bytes must be positive")
+        limits = (
+            self.max_entries_per_message,
+            self.max_inflight,
+            self.max_inflight_bytes,
+            self.snapshot_chunk_bytes,
+        )
+        if min(limits) < 1:
+            raise ValueError(
+                "max_entries_per_message, max_inflight, max_inflight_bytes and snapshot_chunk_bytes must be positive"
+            )
         if not self.configuration.voters:
             raise ValueError("a configuration needs at least one voter")
 

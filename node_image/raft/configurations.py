@@ -7,14 +7,11 @@ A configuration entry's data is msgpack: [voters, outgoing, learners], names sor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import msgpack
 
-from node_image.raft.types import Configuration, Entry, EntryKind
-
-_CONFIGURATION: Final = EntryKind.CONFIGURATION
+from node_image.raft.types import Configuration, Entry
 
 
 def encode_configuration(configuration: Configuration) -> bytes:
@@ -65,14 +62,13 @@ class Configurations:
         """As of the state after this entry, which must not lie before what `compact` has let go."""
         return next(configuration for at, configuration in reversed(self._history) if at <= index)
 
-    def appended(self, entries: Iterable[Entry]) -> bool:
-        """Entries that are in the log now, some perhaps for long. True if another configuration is in force."""
-        found = [entry for entry in entries if entry.kind is _CONFIGURATION]
-        if not found:
+    def appended(self, entry: Entry) -> bool:
+        """A configuration entry that is in the log now, perhaps for long. True if its configuration was not in force
+        before."""
+        if entry.index <= self.index:
             return False
-        last = self.index
-        self._history += [(entry.index, decode_configuration(entry.data)) for entry in found if entry.index > last]
-        return self.index > last
+        self._history.append((entry.index, decode_configuration(entry.data)))
+        return True
 
     def cut(self, index: int) -> bool:
         """Entries from `index` on are gone. True if another configuration is in force."""

@@ -69,16 +69,26 @@ class Log:
         """Would a voter with this log vote for a candidate with that one? (paper 5.4.1)"""
         return (last_term, last_index) >= (self.last_term, self.last_index)
 
-    def slice(self, first: int, max_entries: int, max_bytes: int) -> tuple[Entry, ...]:
-        """Entries from `first` on, within both limits, but at least one."""
+    def slice(self, first: int, max_entries: int, max_bytes: int) -> tuple[tuple[Entry, ...], int]:
+        """Entries from `first` on, within both limits, but at least one; and how many bytes of data they have."""
         place = first - self.offset - 1
         entries = self._entries[place : place + max_entries]
         size = 0
         for count, entry in enumerate(entries):
             size += len(entry.data)
             if size > max_bytes and count:
-                return tuple(entries[:count])
-        return tuple(entries)
+                return tuple(entries[:count]), size - len(entry.data)
+        return tuple(entries), size
+
+    def tail_before(self, end: int, max_entries: int, max_bytes: int) -> int:
+        """The index before the longest run of entries that ends with `end` and is within both limits."""
+        first = max(end - max_entries, self.offset)
+        size = 0
+        for index in range(end, first, -1):
+            size += len(self._entries[index - self.offset - 1].data)
+            if size > max_bytes:
+                return index
+        return first
 
     def append(self, entries: Sequence[Entry]) -> None:
         """New entries of a leader, behind the last one (leader append-only, paper 5.3)."""

@@ -60,7 +60,7 @@ class Membership:
         """The configuration in force is committed, handed out to be applied, and this node has no vote in it: its work
         is done (dissertation 4.2.2)."""
         state = self._state
-        return self.under_way and not state.is_voter and state.configurations.index <= state.log.delivered
+        return not state.is_voter and state.configurations.index <= state.log.delivered
 
     def begin(self, wanted: Configuration, *, has_committed_in_its_term: bool) -> None:
         """Raises ChangeRefused."""

@@ -1,7 +1,7 @@
 """What a leader knows of one follower's log, and how much it sends ahead of that.
 
     PROBE      where the logs agree is not known: one message at a time
-    REPLICATE  it is known: messages are sent ahead of their answers, up to a limit
+    REPLICATE  it is known: messages are sent ahead of their answers, up to a number of them and of bytes
     SNAPSHOT   what the follower needs next is compacted away: pieces of a snapshot, one at a time
 
     PROBE -> REPLICATE          an append was accepted
@@ -34,6 +34,7 @@ class Progress:
         "commit_sent",
         "flow",
         "inflight",
+        "inflight_bytes",
         "match",
         "moved",
         "next",
@@ -49,8 +50,9 @@ class Progress:
         self.flow = Flow.PROBE
         self.probing = False
         """PROBE: a message is on its way."""
-        self.inflight: deque[int] = deque()
-        """REPLICATE: the last index of each unanswered message."""
+        self.inflight: deque[tuple[int, int]] = deque()
+        """REPLICATE: the last index of each unanswered message, and its bytes."""
+        self.inflight_bytes = 0
         self.snapshot: Snapshot | None = None
         """SNAPSHOT: the one being sent; kept although the leader may have a newer one by now."""
         self.offset = 0
@@ -59,18 +61,19 @@ class Progress:
         self.moved = False
         self.stalled = False
 
-    def can_send(self, max_inflight: int) -> bool:
+    def can_send(self, max_inflight: int, max_bytes: int) -> bool:
         if self.flow is Flow.REPLICATE:
-            return len(self.inflight) < max_inflight
+            return len(self.inflight) < max_inflight and self.inflight_bytes < max_bytes
         return self.flow is Flow.PROBE and not self.probing
 
-    def sent(self, last: int) -> None:
-        """An append that ends at `last` was sent."""
+    def sent(self, last: int, size: int) -> None:
+        """An append of `size` bytes that ends at `last` was sent."""
         if self.flow is Flow.PROBE:
             self.probing = True
         else:
             self.next = last + 1
-            self.inflight.append(last)
+            self.inflight.append((last, size))
+            self.inflight_bytes += size
 
     def accepted(self, match: int, log_offset: int) -> None:
         self.moved = True
@@ -78,8 +81,8 @@ class Progress:
             self.match = match
             self.next = max(self.next, match + 1)
         inflight = self.inflight
-        while inflight and inflight[0] <= match:
-            inflight.popleft()
+        while inflight and inflight[0][0] <= match:
+            self.inflight_bytes -= inflight.popleft()[1]
         if self.flow is Flow.PROBE or (self.flow is Flow.SNAPSHOT and self._is_through(log_offset)):
             self._replicate()
 
@@ -103,19 +106,23 @@ class Progress:
         self.flow = Flow.PROBE
         self.next = next_index
         self.probing = False
-        self.inflight.clear()
+        self._forget_inflight()
 
     def _replicate(self) -> None:
         self.flow = Flow.REPLICATE
         self.next = self.match + 1
         self.snapshot = None
-        self.inflight.clear()
+        self._forget_inflight()
 
     def install(self, snapshot: Snapshot) -> None:
         self.flow = Flow.SNAPSHOT
         self.snapshot = snapshot
         self.offset = 0
+        self._forget_inflight()
+
+    def _forget_inflight(self) -> None:
         self.inflight.clear()
+        self.inflight_bytes = 0
 
     def heartbeat_interval_passed(self) -> None:
         self.stalled = not self.moved and self._waits

@@ -275,7 +275,8 @@ class Raft:
         self._state.log.applied_to(index)
 
     def compact(self, snapshot: Snapshot) -> None:
-        """The state machine made a snapshot: forget the entries it covers, but a few. One that is older than the
+        """The state machine made a snapshot: forget the entries it covers, but a few, whoever may still need them: a
+        follower that is away gets the snapshot. One that is older than the
         latest is ignored. Raises ValueError if it reaches beyond what is applied."""
         state = self._state
         if snapshot.index > state.log.applied:
@@ -284,17 +285,20 @@ class Raft:
             return
         state.snapshot = snapshot
         state.configurations.compact(snapshot.index)
-        state.log.compact(snapshot.index - state.config.trailing_entries)
+        limits = state.config
+        state.log.compact(state.log.tail_before(snapshot.index, limits.trailing_entries, limits.trailing_bytes))
 
     # Output
 
     def ready(self) -> Ready | None:
         """What has to happen because of the inputs since the last call; None if nothing."""
-        if self._leadership is not None and self._leadership.membership.removes_leader:
-            self._leadership.hand_over()
+        leadership = self._leadership
+        if leadership is not None and leadership.membership.under_way and leadership.membership.removes_leader:
+            leadership.hand_over()
             self._become_follower(self._state.term)
-        if self._leadership is not None:
-            self._leadership.flush()
+            leadership = None
+        if leadership is not None:
+            leadership.flush()
         else:
             self._forwarded.flush()
         state, outbox = self._state, self._state.outbox
@@ -303,8 +307,9 @@ class Raft:
         committed = state.log.take_committed()
         changed = self._has_changed()
         stores = bool(entries or hard_state or outbox.snapshot)
-        leaves = outbox.at_once or outbox.after_sync or outbox.reads or outbox.notices
-        if not (stores or committed or changed or leaves):
+        if not (
+            stores or committed or changed or outbox.at_once or outbox.after_sync or outbox.reads or outbox.notices
+        ):
             return None
         self._number += 1
         if stores:
@@ -319,7 +324,7 @@ class Raft:
             committed,
             tuple(outbox.reads),
             changed,
-            tuple(outbox.notices),
+            tuple(outbox.notices) if outbox.notices else (),
         )
         outbox.clear()
         return ready

@@ -22,7 +22,7 @@ from node_image.raft.types import NodeId
 
 
 class Replication:
-    __slots__ = ("_built", "_match_changed", "_matches", "_state", "progress")
+    __slots__ = ("_built", "_built_bytes", "_match_changed", "_matches", "_state", "progress")
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -31,6 +31,7 @@ class Replication:
         self._match_changed = True
         self._built: dict[int, AppendEntries] = {}
         """Appends built in this flush, by their first index."""
+        self._built_bytes: dict[int, int] = {}
 
     def configuration_changed(self) -> None:
         """New members are probed with the entry that names them, the last one. Those that were removed still get what
@@ -104,15 +105,16 @@ class Replication:
 
     def flush(self) -> None:
         log = self._state.log
-        max_inflight = self._state.config.max_inflight
+        max_inflight, max_bytes = self._state.config.max_inflight, self._state.config.max_inflight_bytes
         for follower, progress in self.progress.items():
-            while progress.next <= log.last_index and progress.can_send(max_inflight):
+            while progress.next <= log.last_index and progress.can_send(max_inflight, max_bytes):
                 self._send_next(follower, progress)
             commit = min(log.committed, progress.match)
             if commit > progress.commit_sent:
                 progress.commit_sent = commit
                 self._state.send(follower, Heartbeat(self._state.term, commit, 0))
         self._built.clear()
+        self._built_bytes.clear()
 
     def _send_next(self, follower: NodeId, progress: Progress) -> None:
         message = self._append_from(progress.next)
@@ -120,7 +122,7 @@ class Replication:
             self._start_snapshot(follower, progress)
             return
         last = message.previous_index + len(message.entries)
-        progress.sent(last)
+        progress.sent(last, self._built_bytes[message.previous_index + 1])
         if progress.flow is Flow.REPLICATE:
             progress.commit_sent = max(progress.commit_sent, min(message.commit, last))
         self._state.send(follower, message)
@@ -135,7 +137,8 @@ class Replication:
         if previous_term is None:
             return None
         limits = state.config
-        entries = state.log.slice(first, limits.max_entries_per_message, limits.max_bytes_per_message)
+        entries, size = state.log.slice(first, limits.max_entries_per_message, limits.max_bytes_per_message)
+        self._built_bytes[first] = size
         message = AppendEntries(state.term, first - 1, previous_term, state.log.committed, entries)
         self._built[first] = message
         return message

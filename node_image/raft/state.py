@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Final
 
 from node_image.raft.config import RaftConfig
 from node_image.raft.configurations import Configurations
@@ -11,8 +12,10 @@ from node_image.raft.durability import Durability
 from node_image.raft.log import Log
 from node_image.raft.messages import AppendAccepted, Message
 from node_image.raft.ready import Notice, ReadState
-from node_image.raft.types import Configuration, Entry, HardState, NodeId, Role, Snapshot
+from node_image.raft.types import Configuration, Entry, EntryKind, HardState, NodeId, Role, Snapshot
 from node_image.variants import variant
+
+_CONFIGURATION: Final = EntryKind.CONFIGURATION
 
 
 class Outbox:
@@ -31,7 +34,8 @@ class Outbox:
         self.at_once.clear()
         self.after_sync.clear()
         self.reads.clear()
-        self.notices.clear()
+        if self.notices:
+            self.notices.clear()
         self.snapshot = None
 
     def accept(self, leader: NodeId, answer: AppendAccepted) -> None:
@@ -156,9 +160,10 @@ class State:
     # has to decide everything.
 
     def configuration_appended(self, entries: Sequence[Entry]) -> None:
-        """Entries that the log has now."""
-        if self.configurations.appended(entries):
-            self._put_in_force()
+        """Entries that the log has now; few name a configuration, and none costs more than a look."""
+        for entry in entries:
+            if entry.kind is _CONFIGURATION and self.configurations.appended(entry):
+                self._put_in_force()
 
     def configuration_cut(self, index: int) -> None:
         """The log ends before `index` now."""

@@ -19,9 +19,11 @@ class ReplicaConfig:
     """The nodes that a configuration may name; None: any."""
     max_pending: int = 10_000
     """Proposals without an answer; more are refused at once."""
+    max_pending_bytes: int = 64 << 20
+    """Of their commands. While there is no majority, this is how much an unlucky leader's log grows."""
 
     def __post_init__(self) -> None:
-        if self.session_ttl_entries < 1 or self.max_pending < 1:
-            raise ValueError("session_ttl_entries and max_pending must be positive")
+        if min(self.session_ttl_entries, self.max_pending, self.max_pending_bytes) < 1:
+            raise ValueError("session_ttl_entries, max_pending and max_pending_bytes must be positive")
         if self.read_timeout_s <= 0 or self.forward_timeout_s <= 0:
             raise ValueError("read_timeout_s and forward_timeout_s must be positive")

@@ -39,17 +39,23 @@ class Proposal(NamedTuple):
 class Pending:
     def __init__(self) -> None:
         self._proposals: dict[int, list[Proposal]] = {}
+        self.size_bytes = 0
+        """Of the commands."""
 
     def __len__(self) -> int:
         return len(self._proposals)
 
     def add(self, index: int, proposal: Proposal) -> None:
         self._proposals.setdefault(index, []).append(proposal)
+        self.size_bytes += len(proposal.data)
 
     def pop(self, index: int) -> list[Proposal] | tuple[()]:
-        return self._proposals.pop(index, ())
+        found = self._proposals.pop(index, ())
+        for proposal in found:
+            self.size_bytes -= len(proposal.data)
+        return found
 
     def pop_through(self, index: int) -> Iterator[Proposal]:
         """All at or before `index`."""
         for covered in sorted(i for i in self._proposals if i <= index):
-            yield from self._proposals.pop(covered)
+            yield from self.pop(covered)

@@ -259,7 +259,8 @@ class Replica:
             self._writes_out.setdefault(leader, []).append((number, data))
 
     def _propose(self, origin: Origin, data: bytes, now: float) -> None:
-        if len(self._pending) >= self._config.max_pending:
+        pending, limits = self._pending, self._config
+        if len(pending) >= limits.max_pending or pending.size_bytes >= limits.max_pending_bytes:
             detail = "too many proposals wait for an answer"
             self._answer(origin, refusal("unavailable", definite=True, leader=self._raft.leader, detail=detail))
             return

@@ -36,5 +36,5 @@ class OffersTheOldestEntries(Replication):
             return
         message = self._append_from(progress.next)
         assert message is not None
-        progress.sent(message.previous_index + len(message.entries))
+        progress.sent(message.previous_index + len(message.entries), 0)
         self._state.send(follower, message)

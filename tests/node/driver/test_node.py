@@ -225,9 +225,31 @@ def test_equal_checkpoints_have_equal_hashes_whatever_the_batches() -> None:
     assert hashes[0][128] == hashes[1][128]
 
 
+def test_a_snapshot_is_made_every_so_many_bytes() -> None:
+    """Large commands fill the memory sooner than many small ones."""
+    config = replace(ALONE, snapshot_every_entries=1000, snapshot_every_bytes=5000, trailing_bytes=1000)
+    host = started(config)
+    host.run_until(LATER + 2)
+    longest = 0
+    for _ in range(50):
+        host.request(op="write", key="k", value="x" * 500)
+        host.sync_all()
+        raft = host.node.raft
+        longest = max(longest, raft.last_index - raft.first_index + 1)
+    assert "snapshot" in host.files
+    assert longest <= 12
+    assert all(reply["ok"] for reply in host.replies)
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
+        ({"voters": frozenset({"n1", "n8"})}, "voters n8 are not among the peers"),
+        ({"voters": frozenset()}, "at least one voter"),
+        ({"max_inflight_bytes": 0}, "must be positive"),
+        ({"max_pending_bytes": 0}, "must be positive"),
+        ({"trailing_bytes": -1}, "must not be negative"),
+        ({"clock_drift_bound": 1.0}, "clock_drift_bound"),
         ({"node": "n9"}, "n9 is not among its peers n1, n2, n3"),
         ({"snapshot_every_entries": 0}, "must be positive"),
         ({"heartbeat_interval_s": 1.0}, "below election_timeout_s"),

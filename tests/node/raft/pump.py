@@ -187,7 +187,8 @@ class Pump:
         if ready.committed:
             self.nodes[name].applied(ready.committed[-1].index)
         self.reads[name] += [(read.context, read.index) for read in ready.reads]
-        self.notices[name] += ready.notices
+        if ready.notices:
+            self.notices[name] += ready.notices
         self._unsynced[name].append(ready)
         if name not in self.held:
             self.sync(name)

@@ -78,7 +78,17 @@ def test_last_not_above(index: int, term: int, expected: tuple[int, int]) -> Non
 )
 def test_slice_keeps_both_limits_but_gives_at_least_one(max_entries: int, max_bytes: int, expected: int) -> None:
     log = Log(0, 0, [Entry(1, index, EntryKind.COMMAND, b"0123456789") for index in range(1, 6)])
-    assert [entry.index for entry in log.slice(2, max_entries, max_bytes)] == list(range(2, 2 + expected))
+    found, size = log.slice(2, max_entries, max_bytes)
+    assert [entry.index for entry in found] == list(range(2, 2 + expected))
+    assert size == 10 * expected
+
+
+@pytest.mark.parametrize(
+    ("max_entries", "max_bytes", "before"), [(10, 1000, 0), (2, 1000, 2), (10, 25, 2), (10, 30, 1), (0, 1000, 4)]
+)
+def test_a_tail_keeps_both_limits(max_entries: int, max_bytes: int, before: int) -> None:
+    log = Log(0, 0, [Entry(1, index, EntryKind.COMMAND, b"0123456789") for index in range(1, 6)])
+    assert log.tail_before(4, max_entries, max_bytes) == before
 
 
 def test_what_is_cut_is_handed_out_again() -> None:

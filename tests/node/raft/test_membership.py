@@ -244,7 +244,8 @@ def test_a_snapshot_that_is_installed_brings_its_configuration() -> None:
 def test_configurations_at(index: int, expected: str) -> None:
     b, c = (Configuration(frozenset(name)) for name in "bc")
     found = Configurations(0, Configuration(frozenset("a")))
-    found.appended([Entry(1, at, EntryKind.CONFIGURATION, encode_configuration(x)) for at, x in ((5, b), (7, c))])
+    for at, configuration in ((5, b), (7, c)):
+        found.appended(Entry(1, at, EntryKind.CONFIGURATION, encode_configuration(configuration)))
     assert found.at(index).voters == {expected}
     found.compact(min(index, 6))
     assert found.at(index).voters == {expected}

@@ -18,7 +18,7 @@ from node_image.replica.command import Operation, decode
 from node_image.replica.messages import ForwardAnswers, ForwardReads, ForwardWrites
 from node_image.variants import variant
 
-CONFIG = ReplicaConfig(read_timeout_s=5.0, forward_timeout_s=60.0, max_pending=3)
+CONFIG = ReplicaConfig(read_timeout_s=5.0, forward_timeout_s=60.0, max_pending=3, max_pending_bytes=1000)
 
 
 class ScriptedRaft:
@@ -373,6 +373,19 @@ def test_status() -> None:
         "learners": ["n4"],
         "version": 1,
     }
+
+
+def test_too_many_bytes_of_proposals_are_refused() -> None:
+    bench = leading()
+    for seq in (1, 2):
+        bench.ask(op="write", key="k", value="x" * 600, session="s", seq=seq)
+    assert bench.answers() == []
+    bench.ask(op="write", key="k", value=1)
+    assert bench.answers() == [refused("unavailable")]
+    bench.commit(2)
+    bench.answers()
+    bench.ask(op="write", key="k", value=1)
+    assert bench.answers() == []
 
 
 # What ends by itself
