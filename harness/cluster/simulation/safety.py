@@ -27,14 +27,14 @@ class Committed(NamedTuple):
     """When the first node handed it to its state."""
 
 
-def _observed(safety: Safety) -> type[Raft]:
+def _observed(safety: Safety, kind: type[Raft]) -> type[Raft]:
     """A Raft that shows `safety` its Readys. A class of its own, since a Raft has no room for one more attribute."""
 
-    class ObservedRaft(Raft):
+    class ObservedRaft(kind):  # type: ignore[valid-type, misc]
         __slots__ = ()
 
         def ready(self) -> Ready | None:
-            ready = Raft.ready(self)
+            ready = kind.ready(self)
             if ready is not None:
                 safety.saw_ready(self, ready)
             return ready
@@ -63,12 +63,15 @@ class Safety:
         self._led: dict[str, tuple[int, int, int]] = {}
         self._votes: dict[str, tuple[int, str]] = {}
         """Of each node: the last term it has told anybody a vote in, and for whom."""
-        self._observed = _observed(self)
+        self._observed: dict[type[Raft], type[Raft]] = {}
 
     def watch(self, raft: Raft) -> None:
         """From here on every Ready of it is seen, before its node acts on it."""
         self.saw_start(raft)
-        raft.__class__ = self._observed
+        kind = type(raft)
+        if kind not in self._observed:
+            self._observed[kind] = _observed(self, kind)
+        raft.__class__ = self._observed[kind]
 
     def is_finding(self, error: BaseException) -> bool:
         return isinstance(error, Violation)

@@ -24,6 +24,7 @@ from harness.cluster.simulation import swarm
 from harness.cluster.simulation.capabilities import capabilities
 from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
 from harness.cluster.simulation.messages import MessageLog
+from harness.cluster.simulation.safety import Violation
 from harness.cluster.simulation.watch import Watch
 from harness.conductor import LEADER_DEADLINE_S, Conductor, Plan, Stage, plan_of, wait_leader
 from harness.errors import CannotRun, HealFailed
@@ -97,7 +98,7 @@ class _Simulation:
     def run(self) -> Simulated:
         try:
             self._world.run(self._live())
-        except Halted:
+        except (Halted, Violation):
             assert self._cluster.safety.violation is not None
             self._find("safety", self._cluster.safety.violation)
         except (CannotRun, HealFailed) as error:
