@@ -38,8 +38,8 @@ class Bug:
     checks: tuple[str, ...]
     """The kinds of check that ought to find it, names of CHECKS."""
     found_by: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Options of `raftstorm run` that are enough, all others as they are by default. It says where to look, not what a
-    hunt has to be told: with default settings all of this is among what happens."""
+    """Options of `raftstorm run` that are enough, all others as they are by default; none: it shows with everything
+    that happens by default. It says where to look, not what a hunt has to be told."""
     simulator_only: str | None = None
     """Why containers cannot show it; None if they can."""
 
@@ -252,6 +252,14 @@ WALL_CLOCK_LEASE: Final = Bug(
     ("linearizability", "log indexes"),
     _options(nemesis="clock,partition", read_mode="lease"),
 )
+LEASE_KEPT_THROUGH_TRANSFER: Final = Bug(
+    "lease-kept-through-transfer",
+    "a leader that has told another node to campaign goes on answering by its read lease",
+    "Ongaro's dissertation, section 6.4.1: the lease ends with a transfer, whose election voters do not put off",
+    "reads",
+    ("linearizability", "log indexes"),
+    _options(read_mode="lease"),
+)
 IGNORE_CLIENT_INDEX: Final = Bug(
     "ignore-client-index",
     "a node answers a sequential read at once, without waiting until it has applied the client's index",
@@ -336,6 +344,44 @@ EXPIRY_BY_CLOCK: Final = Bug(
     _options(workload="leases", nemesis="partition,kill,pause"),
 )
 
+# Membership
+
+TWO_CHANGES_AT_ONCE: Final = Bug(
+    "two-changes-at-once",
+    "a leader begins a change of the membership while another is under way",
+    "Ongaro's dissertation, section 4.3: C_old,new is committed, and C_new after it, before the next change begins",
+    "membership",
+    ("safety", "linearizability"),
+)
+CONFIGURATION_WHEN_COMMITTED: Final = Bug(
+    "configuration-when-committed",
+    "a node uses a configuration when it learns that it is committed, not when its log has it",
+    "Raft paper, section 6: a server always uses the latest configuration in its log, committed or not",
+    "membership",
+    ("safety", "linearizability"),
+)
+COUNT_REMOVED: Final = Bug(
+    "count-removed",
+    "a leader counts nodes that it has removed among those that have an entry, and sends them more",
+    "Raft paper, section 6: agreement takes majorities of the configuration's servers, and of no others",
+    "membership",
+    ("safety", "linearizability"),
+)
+COUNT_LEARNERS: Final = Bug(
+    "count-learners",
+    "a leader counts learners as if they were voters",
+    "Ongaro's dissertation, section 4.2.1: servers that catch up are not counted towards majorities",
+    "membership",
+    ("safety", "linearizability"),
+)
+LEAVE_JOINT_EARLY: Final = Bug(
+    "leave-joint-early",
+    "a leader appends the new configuration at once behind the joint one, which is not committed yet",
+    "Raft paper, section 6: only once C_old,new is committed may C_new be appended",
+    "membership",
+    ("safety", "linearizability"),
+)
+
 # Liveness
 
 EQUAL_ELECTION_TIMEOUTS: Final = Bug(
@@ -353,6 +399,13 @@ LEAD_WITHOUT_QUORUM: Final = Bug(
     "liveness",
     ("liveness",),
     _options(nemesis="partition"),
+)
+REMOVED_NODE_CAMPAIGNS: Final = Bug(
+    "removed-node-campaigns",
+    "a node that was removed stands for election again and again, and the others listen to it",
+    "Ongaro's dissertation, section 4.2.3: servers that hear from a leader refuse to take part in elections",
+    "liveness",
+    ("liveness",),
 )
 NEVER_SEND_SNAPSHOT: Final = Bug(
     "never-send-snapshot",
@@ -390,6 +443,7 @@ BUGS: Final = {
         READ_BEFORE_OWN_COMMIT,
         LEASE_IGNORES_DRIFT,
         WALL_CLOCK_LEASE,
+        LEASE_KEPT_THROUGH_TRANSFER,
         IGNORE_CLIENT_INDEX,
         REPORT_UNAPPLIED_INDEX,
         APPLY_RETRIES,
@@ -400,8 +454,14 @@ BUGS: Final = {
         CAS_AT_PROPOSAL,
         TRANSACTION_IN_PARTS,
         EXPIRY_BY_CLOCK,
+        TWO_CHANGES_AT_ONCE,
+        CONFIGURATION_WHEN_COMMITTED,
+        COUNT_REMOVED,
+        COUNT_LEARNERS,
+        LEAVE_JOINT_EARLY,
         EQUAL_ELECTION_TIMEOUTS,
         LEAD_WITHOUT_QUORUM,
+        REMOVED_NODE_CAMPAIGNS,
         NEVER_SEND_SNAPSHOT,
     )
 }

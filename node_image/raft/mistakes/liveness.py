@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from node_image import bugs
 from node_image.raft.leader import Leadership
+from node_image.raft.messages import Message
 from node_image.raft.progress import Progress
+from node_image.raft.raft import Raft
 from node_image.raft.replication import Replication
 from node_image.raft.state import State
 from node_image.raft.types import NodeId
@@ -22,6 +24,27 @@ class LeadsWithoutAQuorum(Leadership):
     def tick(self) -> bool:
         self._heard.update(self._state.peers)
         return super().tick()
+
+
+@mistake(bugs.REMOVED_NODE_CAMPAIGNS, instead_of=State)
+class CampaignsWhenRemoved(State):
+    @property
+    def may_campaign(self) -> bool:
+        return True
+
+
+@mistake(bugs.REMOVED_NODE_CAMPAIGNS, instead_of=Raft)
+class ListensToEverybody(Raft):
+    """As in the paper's figure 2, before section 6 and pre-votes: the higher term counts, whoever comes with it."""
+
+    def _votes_are_barred(self, request: Message) -> bool:
+        return False
+
+    def _start_pre_vote(self) -> None:
+        if self._state.is_voter:
+            super()._start_pre_vote()
+        else:
+            self._start_election()
 
 
 @mistake(bugs.NEVER_SEND_SNAPSHOT, instead_of=Replication)

@@ -30,6 +30,12 @@ class LeaseOfAWholeTimeout(Rounds):
         self._lease_s = state.config.election_timeout_s
 
 
+@mistake(bugs.LEASE_KEPT_THROUGH_TRANSFER, instead_of=Rounds)
+class KeepsItsLease(Rounds):
+    def give_up_leases(self) -> None:
+        pass
+
+
 @mistake(bugs.WALL_CLOCK_LEASE, instead_of=Rounds)
 class LeaseOnTheWallClock(Rounds):
     """It starts and ends on a clock that somebody may set back."""

@@ -22,6 +22,17 @@ def a_leader_is_alone(bugs: Bugs) -> bool:
     return pump.nodes["n1"].role is not Role.LEADER
 
 
+@scene("removed-node-campaigns")
+def a_node_is_removed_and_goes_on_running(bugs: Bugs) -> bool:
+    pump = Pump(bugs=bugs)
+    leader = pump.elect("n1")
+    pump.reconfigure("n1", "12")
+    pump.settle()
+    assert pump.members("n3") == ("12", "", "")
+    pump.wait(6 * T)
+    return (leader.role, leader.term) == (Role.LEADER, 1)
+
+
 @scene("never-send-snapshot")
 def a_follower_lacks_what_its_leader_has_discarded(bugs: Bugs) -> bool:
     pump = Pump(bugs=bugs, trailing_entries=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node_image.raft.messages import AppendAccepted
+from node_image.raft.messages import AppendAccepted, TimeoutNow
 from tests.node.bugs.scenes import Bugs, scene
 from tests.node.raft.pump import Pump, T
 from tests.node.raft.test_reads import deposed, read
@@ -48,6 +48,18 @@ def a_lease_is_almost_as_old_as_an_election_timeout(bugs: Bugs) -> bool:
 def a_deposed_leaders_wall_clock_is_set_back(bugs: Bugs) -> bool:
     pump = deposed(bugs=bugs)
     return pump.nodes["n1"].lease_read(pump.now, pump.now - 60.0) is None
+
+
+@scene("lease-kept-through-transfer")
+def a_leader_hands_over_and_hears_of_nothing(bugs: Bugs) -> bool:
+    pump = Pump(bugs=bugs)
+    leader = pump.elect("n1")
+    pump.wait(T / 2)
+    pump.lose = lambda packet: "n1" in (packet.sender, packet.to) and not isinstance(packet.message, TimeoutNow)
+    pump.transfer("n1", "n3")
+    pump.settle()
+    assert pump.leaders() == ["n1", "n3"]
+    return leader.lease_read(pump.now) is None
 
 
 @scene("ignore-client-index")

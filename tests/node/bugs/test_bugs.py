@@ -19,7 +19,7 @@ from tests.node.bugs.scenes import SCENES
 from tests.node.driver.test_node import ALONE, LATER, started
 from tests.node.raft.pump import Pump, T
 
-for module in ("votes", "log", "commit", "reads", "state_machine", "liveness"):
+for module in ("votes", "log", "commit", "reads", "state_machine", "membership", "liveness"):
     import_module(f"tests.node.bugs.{module}")
 for package in ("raft", "replica", "storage", "driver"):
     import_module(f"node_image.{package}.mistakes")
@@ -40,7 +40,6 @@ def test_an_entry_of_the_catalogue_is_whole(bug: Bug) -> None:
     assert bug.group in GROUPS
     assert bug.checks
     assert set(bug.checks) <= CHECKS.keys()
-    assert bug.found_by or bug.simulator_only
     for sentence in (bug.description, bug.breaks):
         assert sentence.strip(" .") == sentence
         assert 30 < len(sentence) < 130
