@@ -9,6 +9,7 @@ nodes.
 
 With --against, that commit is checked out in a temporary worktree, and the two are measured in turns, each time in a
 process of its own. The ratio of each pair is taken, since the machine may have other work: above 1, this one is slower.
+Beside the time, the bytecodes that the node's own code runs for each request are counted, which is the same every time.
 """
 
 from __future__ import annotations
@@ -115,6 +116,26 @@ def work(operations: int) -> float:
     return took
 
 
+def count(operations: int) -> float:
+    """Bytecodes of the node's code."""
+    nodes = Nodes()
+    counted = 0
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal counted
+        if "node_image" not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        counted += event == "opcode"
+        return trace
+
+    sys.settrace(trace)
+    for number in range(operations // TURN):
+        nodes.turn(number)
+    sys.settrace(None)
+    return float(counted)
+
+
 @contextmanager
 def checked_out(commit: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="raftstorm-benchmark-") as folder:
@@ -126,14 +147,14 @@ def checked_out(commit: str) -> Iterator[Path]:
             subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", tree], check=True)
 
 
-def measured(tree: Path, operations: int) -> float:
+def measured(tree: Path, operations: int, what: str = "work") -> float:
     """In a process of its own, with the node of that tree."""
-    command = [sys.executable, __file__, "--worker", "--operations", str(operations)]
+    command = [sys.executable, __file__, "--worker", what, "--operations", str(operations)]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     done = subprocess.run(command, env=environment, cwd=tree, check=True, capture_output=True, text=True)
-    seconds, node = done.stdout.split()
+    result, node = done.stdout.split()
     assert Path(node).is_relative_to(tree.resolve()), f"{node} is not of {tree}"
-    return float(seconds)
+    return float(result)
 
 
 def main() -> None:
@@ -141,12 +162,13 @@ def main() -> None:
     parser.add_argument("--against", metavar="COMMIT")
     parser.add_argument("--operations", type=int, default=20_000)
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", choices=["work", "count"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         import node_image
 
-        print(work(options.operations), Path(str(node_image.__file__)).resolve())
+        done = {"work": work, "count": count}[options.worker](options.operations)
+        print(done, Path(str(node_image.__file__)).resolve())
     elif options.against is None:
         took = [measured(ROOT, options.operations) for _ in range(options.pairs)]
         print(f"{1e6 * median(took) / options.operations:.1f} us of CPU an operation")
@@ -156,6 +178,9 @@ def main() -> None:
 
 
 def compare(older: Path, operations: int, pairs: int) -> None:
+    few = operations // 10
+    now, before = measured(ROOT, few, "count"), measured(older, few, "count")
+    print(f"{now / few:.0f} bytecodes an operation, before {before / few:.0f}, {now / before:.4f}", flush=True)
     ratios = []
     for _ in range(pairs):
         now, before = measured(ROOT, operations), measured(older, operations)
