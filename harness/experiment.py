@@ -27,7 +27,7 @@ from harness.workload import WorkloadOptions, owner
 
 CLUSTERS: Final = {
     "docker": ("network", "processes", "clocks"),
-    "sim": ("network", "processes", "clocks", "packets", "power", "disks"),
+    "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
 MAX_NODES: Final = 15

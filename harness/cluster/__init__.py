@@ -142,6 +142,22 @@ class Disks(Protocol):
     async def verify_healed(self) -> Evidence: ...
 
 
+class Membership(Protocol):
+    """Which nodes are members, by the system's own means."""
+
+    async def remove(self, fault: str, names: Collection[str]) -> Evidence:
+        """They leave. Those that several faults took out are out until the last of these is lifted."""
+
+    async def restore(self, fault: str) -> Evidence:
+        """Those that this fault took out come back, and catch up. Safe to call again."""
+
+    async def transfer(self, to: str) -> Evidence:
+        """The leader hands over."""
+
+    async def verify_healed(self) -> Evidence:
+        """Whether every node is a member."""
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What can be done to the nodes of a cluster. None: this place cannot."""
@@ -152,6 +168,7 @@ class Capabilities:
     packets: Packets | None = None
     power: Power | None = None
     disks: Disks | None = None
+    membership: Membership | None = None
 
 
 class Cluster(Protocol):

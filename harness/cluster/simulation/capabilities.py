@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from harness.cluster import Capabilities, Evidence, Hindrance, Link
-from harness.cluster.simulation.cluster import SimulatedCluster
+from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
 from harness.cluster.simulation.disk import Flip
 from harness.cluster.simulation.machine import DiskSpeed, Machine
 from harness.cluster.simulation.network import FAIR, Weather
@@ -21,7 +21,7 @@ ANSWER_S: Final = 10.0
 """Until a process that was started has recovered, and takes part."""
 
 
-def capabilities(cluster: SimulatedCluster) -> Capabilities:
+def capabilities(cluster: SimulatedCluster, system: SimulatedSystem) -> Capabilities:
     return Capabilities(
         network=SimulatedNetwork(cluster),
         processes=SimulatedProcesses(cluster),
@@ -29,6 +29,7 @@ def capabilities(cluster: SimulatedCluster) -> Capabilities:
         packets=SimulatedPackets(cluster),
         power=SimulatedPower(cluster),
         disks=SimulatedDisks(cluster),
+        membership=system.membership(cluster.world, cluster.nodes),
     )
 
 

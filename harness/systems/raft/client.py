@@ -43,7 +43,11 @@ class RaftKeyValue(RaftOperations):
 
     async def status(self) -> dict[str, Any]:
         """The node's answer, as it stands."""
-        return await self._call({"op": "status"})
+        return await self.ask({"op": "status"})
+
+    async def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The node's answer to what is no command of the session, as it stands. Raises Definite, Indefinite."""
+        return await self._call(request)
 
     async def next_number(self, session: str | None = None) -> Number:
         """Raises Definite."""

@@ -19,6 +19,7 @@ from harness.errors import ControlError
 from harness.plugins import unknown
 from harness.system import Bug, Definite, Indefinite, Status
 from harness.systems.raft.client import RaftKeyValue
+from harness.systems.raft.membership import RaftMembership
 from harness.systems.raft.source import bugs_of, node_files, pack, shipped_source
 from harness.world import World
 
@@ -69,6 +70,10 @@ class RaftSystem:
 
     def connect(self, world: World, node: Node, *, timeout_s: float, session: str) -> RaftKeyValue:
         return RaftKeyValue(world, node, timeout_s=timeout_s, session=session)
+
+    def membership(self, world: World, nodes: Sequence[Node]) -> RaftMembership:
+        """How nodes leave and come back."""
+        return RaftMembership(world, nodes)
 
     async def status(self, world: World, node: Node, *, timeout_s: float) -> Status | None:
         """On a connection of its own: a status that still comes over an old one says little about a node."""

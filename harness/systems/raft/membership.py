@@ -1,0 +1,107 @@
+"""Membership of the bundled node, changed by its own client protocol: whoever leads is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from harness.cluster import Evidence, Node
+from harness.system import Definite, Indefinite
+from harness.systems.raft.client import RaftKeyValue
+from harness.world import World
+
+ASK_S: Final = 1.0
+"""For one answer: a change takes a few round trips, and nodes that come back must catch up first."""
+PATIENCE_S: Final = 4.0
+ASK_AGAIN_S: Final = 0.1
+
+
+class RaftMembership:
+    """Nodes may be taken out by several faults: those that are out of none are members."""
+
+    def __init__(self, world: World, nodes: Sequence[Node]) -> None:
+        self._world = world
+        self._nodes = nodes
+        self._out: dict[str, tuple[str, ...]] = {}
+
+    async def remove(self, fault: str, names: Collection[str]) -> Evidence:
+        self._out[fault] = tuple(names)
+        if not self._wanted():
+            return Evidence(effective=False, trouble="nobody would be left")
+        return await self._make_it_so()
+
+    async def restore(self, fault: str) -> Evidence:
+        self._out.pop(fault, None)
+        return await self._make_it_so() if self._wanted() else Evidence(effective=True)
+
+    async def transfer(self, to: str) -> Evidence:
+        last_ns = self._world.now() + int(PATIENCE_S * 1e9)
+        errors: dict[str, str] = {}
+        while self._world.now() < last_ns:
+            for node in await self._leaders_first():
+                answer, error = await self._ask(node, {"op": "transfer", "to": to})
+                if answer is not None and answer.get("leader") == to:
+                    return Evidence(effective=True, details={"leader": to, "term": answer.get("term")})
+                errors[node.name] = error or f"{answer}"
+            await self._world.sleep(ASK_AGAIN_S)
+        return Evidence(effective=False, details=errors, trouble=f"nobody handed over to {to}: {errors}")
+
+    async def verify_healed(self) -> Evidence:
+        everyone = [node.name for node in self._nodes]
+        members = await self._members()
+        wrong = [] if members == everyone else [f"the members are {members}, not {everyone}"]
+        return Evidence(effective=not wrong, details={"members": members}, trouble="; ".join(wrong) or None)
+
+    def _wanted(self) -> list[str]:
+        out = {name for names in self._out.values() for name in names}
+        return [node.name for node in self._nodes if node.name not in out]
+
+    async def _make_it_so(self) -> Evidence:
+        """Asks until the members are those that are wanted: an answer may be lost, and another change go on."""
+        last_ns = self._world.now() + int(PATIENCE_S * 1e9)
+        errors: dict[str, str] = {}
+        while True:
+            wanted = self._wanted()
+            members = await self._members()
+            if members == wanted:
+                return Evidence(effective=True, details={"members": members})
+            if self._world.now() >= last_ns:
+                trouble = f"the members are {members}, not {wanted}: {errors}"
+                return Evidence(effective=False, details={"members": members, "errors": errors}, trouble=trouble)
+            for node in await self._leaders_first():
+                answer, error = await self._ask(node, {"op": "reconfigure", "voters": wanted})
+                if answer is not None:
+                    break
+                errors[node.name] = error
+            await self._world.sleep(ASK_AGAIN_S)
+
+    async def _members(self) -> list[str] | None:
+        """As the leader of the highest term has them, if they are not just changing."""
+        leading = [status for status in (await self._statuses()).values() if status.get("role") == "leader"]
+        if not leading:
+            return None
+        newest = max(leading, key=lambda status: int(status.get("term", 0)))
+        return None if newest.get("outgoing") else list(newest.get("voters", ()))
+
+    async def _leaders_first(self) -> list[Node]:
+        statuses = await self._statuses()
+        leads = {name: status.get("role") == "leader" for name, status in statuses.items()}
+        return [node for node in self._nodes if leads.get(node.name)]
+
+    async def _statuses(self) -> dict[str, Mapping[str, Any]]:
+        tasks = {
+            node.name: self._world.spawn(self._ask(node, {"op": "status"}), name=f"members-{node.name}")
+            for node in self._nodes
+        }
+        answers = {name: await task for name, task in tasks.items()}
+        return {name: answer for name, (answer, _) in answers.items() if answer is not None}
+
+    async def _ask(self, node: Node, request: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+        """The answer, or why there is none."""
+        asking = RaftKeyValue(self._world, node, timeout_s=ASK_S, session="")
+        try:
+            return await asking.ask(request), ""
+        except (Definite, Indefinite) as error:
+            return None, str(error)
+        finally:
+            asking.close()
