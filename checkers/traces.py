@@ -1,9 +1,11 @@
 """Safety inside the nodes, judged from their traces: what clients may never have had the luck to see.
 
-Two of the five properties of the Raft paper (figure 3) can be read off what every node writes down about itself
+Properties of the Raft paper (figure 3) that can be read off what every node writes down about itself
 (docs/trace-format.md), and two promises of its persistent state (figure 2):
 
 - Election safety: at most one leader in a term.
+- Leader append-only: as long as a node leads a term, its log does not get shorter.
+- Leader completeness: whoever leads a term holds all that was committed in earlier terms, so its log is as long.
 - State machine safety: nodes that have applied the same index have applied the same entries; their running hashes
   agree. Checkpoints are written at fixed indexes, so that they can be compared.
 - A node's term never goes back and it gives one vote a term, from one start of the process to its end. (Not across
@@ -45,6 +47,60 @@ class StateMachineSafety:
         if not compared and len(recording.traces) > 1 and result.verdict is Verdict.VALID:
             result.verdict, result.reason = Verdict.UNKNOWN, "no two nodes wrote down a hash for the same index"
         return result
+
+
+@dataclass(frozen=True)
+class LeaderSafety:
+    """What leaders' logs must be. By lengths alone, since traces do not tell what is in a log: the fifth property, log
+    matching, is judged by the hashes of what was applied (StateMachineSafety), as far as it was."""
+
+    name: str = "leader-safety"
+
+    def check(self, recording: Recording, budget: Budget) -> Result:
+        anomalies = [*_shortened_logs(recording.traces), *_incomplete_leaders(recording.traces)]
+        return _result(self.name, recording.traces, anomalies)
+
+
+def _shortened_logs(traces: Traces) -> Iterator[Anomaly]:
+    for node, trace in traces.items():
+        led: Mapping[str, Any] | None = None
+        for record in trace:
+            if record.get("role") != "leader" or "last_index" not in record:
+                led = None
+                continue
+            same = led is not None and (led["term"], led.get("pid")) == (record["term"], record.get("pid"))
+            if led is not None and same and record["last_index"] < led["last_index"]:
+                yield Anomaly(
+                    kind="leader-cut-its-log",
+                    text=f"{node}, leading term {record['term']}, had a log up to index {led['last_index']}, and then "
+                    f"up to {record['last_index']} (leader append-only, Raft paper, figure 3)",
+                    details={"node": node, "term": record["term"], "from": led["last_index"]},
+                )
+            led = record
+
+
+def _incomplete_leaders(traces: Traces) -> Iterator[Anomaly]:
+    """An index that somebody knew to be committed in a term was committed in that term or an earlier one. Which came
+    first in time does not matter, so clocks need not agree."""
+    known: dict[int, tuple[int, str]] = {}
+    leaders: dict[int, tuple[str, int]] = {}
+    for node, record in _records(traces):
+        term = record["term"]
+        known[term] = max(known.get(term, (0, node)), (record.get("commit", 0), node))
+        if record.get("role") == "leader" and "last_index" in record:
+            leaders.setdefault(term, (node, record["last_index"]))
+    committed, by, when = 0, "", 0
+    for term in sorted(known):
+        if term in leaders and leaders[term][1] < committed:
+            leader, last_index = leaders[term]
+            yield Anomaly(
+                kind="incomplete-leader",
+                text=f"{leader} led term {term} with a log up to index {last_index}, though {by} knew in term {when} "
+                f"that index {committed} was committed (leader completeness, Raft paper, figure 3)",
+                details={"node": leader, "term": term, "last_index": last_index, "committed": committed},
+            )
+        if known[term][0] > committed:
+            (committed, by), when = known[term], term
 
 
 def _result(name: str, traces: Traces, anomalies: list[Anomaly]) -> Result:

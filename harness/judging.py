@@ -28,7 +28,7 @@ from checkers.invariants import Availability, UnhandledExceptions
 from checkers.judge import judge
 from checkers.logs import NodeLogs
 from checkers.stats import latencies
-from checkers.traces import ElectionSafety, StateMachineSafety
+from checkers.traces import ElectionSafety, LeaderSafety, StateMachineSafety
 from checkers.verdict import Anomaly, Result, Verdict, merge
 from harness import plugins
 from harness.errors import BadInput
@@ -91,6 +91,7 @@ def judge_all(
 ) -> list[Result]:
     common: list[Checker] = [
         ElectionSafety(),
+        LeaderSafety(),
         StateMachineSafety(),
         NodeLogs(),
         UnhandledExceptions(),

@@ -14,7 +14,7 @@ from checkers.history import History
 from checkers.judge import judge
 from checkers.logs import NodeLogs
 from checkers.stats import Statistics, latencies, quantiles
-from checkers.traces import ElectionSafety, StateMachineSafety
+from checkers.traces import ElectionSafety, LeaderSafety, StateMachineSafety
 from checkers.values import NoInventedValues
 from checkers.verdict import Result, Verdict, merge
 from tests.checkers.sequential.histories import Row, history
@@ -154,6 +154,28 @@ def test_a_new_process_may_have_forgotten_a_term_that_it_told_nobody() -> None:
 )
 def test_state_machine_safety(traces: Traces, verdict: Verdict) -> None:
     assert StateMachineSafety().check(Recording(History([]), traces), Budget()).verdict is verdict
+
+
+def log_records(*rows: tuple[int, str, int, int]) -> list[dict[str, Any]]:
+    """(term, role, commit, last index)"""
+    names = ("term", "role", "commit", "last_index")
+    return [dict(zip(names, row, strict=True)) | {"pid": 1} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("traces", "kinds"),
+    [
+        ({"n1": log_records((1, "leader", 0, 1), (1, "leader", 4, 5)), "n2": log_records((2, "leader", 4, 5))}, []),
+        ({"n1": log_records((1, "leader", 4, 5), (1, "leader", 4, 4))}, ["leader-cut-its-log"]),
+        ({"n1": log_records((1, "leader", 4, 5), (2, "follower", 4, 4), (3, "leader", 4, 4))}, []),
+        ({"n1": log_records((1, "leader", 4, 5)), "n2": log_records((2, "leader", 0, 3))}, ["incomplete-leader"]),
+        ({"n1": log_records((2, "follower", 4, 4)), "n2": log_records((2, "leader", 0, 3))}, []),
+        ({"n1": log_records((2, "leader", 0, 3)), "n2": log_records((1, "follower", 4, 4))}, ["incomplete-leader"]),
+    ],
+)
+def test_leader_safety(traces: Traces, kinds: list[str]) -> None:
+    result = LeaderSafety().check(Recording(History([]), traces), Budget())
+    assert [anomaly.kind for anomaly in result.anomalies] == kinds
 
 
 class Late:
