@@ -1,4 +1,5 @@
-"""Run seeds by hand: `python -m tests.node.sim FIRST [COUNT] [--bug NAME]`. Prints each run, and stops at a finding."""
+"""Run seeds by hand: `python -m tests.node.sim FIRST [COUNT] [--bug NAME] [--changes]`. Prints each run, and stops at a
+finding."""
 
 from __future__ import annotations
 
@@ -13,9 +14,10 @@ def main() -> None:
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int, nargs="?", default=1)
     parser.add_argument("--bug", choices=BUGS)
+    parser.add_argument("--changes", action="store_true", help="of the membership, and transfers")
     options = parser.parse_args()
     for seed in range(options.first, options.first + options.count):
-        print(seed, run(seed, bug=options.bug))
+        print(seed, run(seed, bug=options.bug, changes=options.changes))
 
 
 if __name__ == "__main__":

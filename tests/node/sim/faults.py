@@ -11,6 +11,7 @@ from harness.cluster.simulation.machine import SOUND, DiskSpeed, Machine
 from harness.cluster.simulation.network import FAIR, Weather
 from node_image.driver.node import Node
 from tests.node.sim.cluster import Cluster
+from tests.node.sim.operator import Operator
 
 FOUL: Final = Weather(loss=0.1, duplicate=0.1, slow=0.15)
 
@@ -18,7 +19,8 @@ FOUL: Final = Weather(loss=0.1, duplicate=0.1, slow=0.15)
 class Faults:
     """From `begin` on, until `stop` mends everything."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, operator: Operator | None = None) -> None:
+        """With an operator, whatever it does comes in between, most of all when nobody is ready for it."""
         self.cluster = cluster
         self.rng = random.Random(cluster.rng.random())
         self.stopped = False
@@ -27,6 +29,8 @@ class Faults:
             self._cut_off, self._cut_one_way, self._split, self._foul_weather, self._slow_disk, self._pause,
             self._jump_wall_clock,
         ]  # fmt: skip
+        if operator is not None:
+            self._kinds += [operator.change] * 6 + [operator.transfer] * 3
 
     def begin(self) -> None:
         self.cluster.scheduler.after(0.1 + self.rng.random() * 0.5, self._next)

@@ -14,6 +14,7 @@ from node_image.driver.node import Node
 from tests.node.sim.clients import Crowd
 from tests.node.sim.cluster import Cluster
 from tests.node.sim.faults import Faults
+from tests.node.sim.operator import Operator
 
 CONFIG: Final = NodeConfig(
     node="n1",
@@ -43,35 +44,57 @@ class Summary:
     cut_tails: int
     removed_segments: int
     expired: int
+    changes: int
+    transfers: int
     fingerprint: tuple[object, ...]
     """Equal for two runs of one seed."""
 
 
-def run(seed: int, *, bug: str | None = None, faults_s: float = 5.0) -> Summary:
-    """Raises Violation for a broken promise, `storage.Corrupt` for a node that refused what a crash left."""
+def run(seed: int, *, bug: str | None = None, faults_s: float = 5.0, changes: bool = False) -> Summary:
+    """`changes`: the membership changes, and the leadership moves, between the faults and through them. Raises
+    Violation for a broken promise, `storage.Corrupt` for a node that refused what a crash left."""
     try:
-        return _run(seed, bug, faults_s)
+        return _run(seed, bug, faults_s, changes)
     except Exception as error:
-        error.add_note(f"again: python -m tests.node.sim {seed}" + (f" --bug {bug}" if bug else ""))
+        error.add_note(
+            f"again: python -m tests.node.sim {seed}" + (f" --bug {bug}" if bug else "") + " --changes" * changes
+        )
         raise
 
 
-def _run(seed: int, bug: str | None, faults_s: float) -> Summary:
-    cluster = _cluster(seed, bug)
+def _run(seed: int, bug: str | None, faults_s: float, changes: bool) -> Summary:
+    cluster = _cluster(seed, bug, changes)
     crowd = Crowd(cluster, count=3)
-    faults = Faults(cluster)
+    operator = Operator(cluster) if changes else None
+    faults = Faults(cluster, operator)
     faults.begin()
     cluster.scheduler.run_until(faults_s)
     faults.stop()
+    if operator is not None:
+        _let_all_vote(cluster, operator)
     _make_peace(cluster, crowd)
     _same_states(cluster)
     crowd.check()
-    return _summary(cluster, crowd)
+    return _summary(cluster, crowd, operator)
 
 
-def _cluster(seed: int, bug: str | None) -> Cluster:
-    size = random.Random(seed).choice([3, 3, 5])
-    return Cluster(seed, size, replace(CONFIG, bug=bug))
+def _cluster(seed: int, bug: str | None, changes: bool) -> Cluster:
+    rng = random.Random(seed)
+    if not changes:
+        return Cluster(seed, rng.choice([3, 3, 5]), replace(CONFIG, bug=bug))
+    size = rng.choice([4, 5, 6])
+    names = [f"n{number}" for number in range(1, size + 1)]
+    first = frozenset(names[: rng.randint(1, size)])
+    return Cluster(seed, size, replace(CONFIG, bug=bug, peers=frozenset(names), voters=first))
+
+
+def _let_all_vote(cluster: Cluster, operator: Operator) -> None:
+    """Liveness: the changes that were begun come to an end, and another one can be made."""
+    operator.let_all_vote()
+    cluster.scheduler.run_until(cluster.scheduler.now + PEACE_S, lambda: operator.all_vote)
+    if not operator.all_vote:
+        members = [(m.name, m.node.raft.role.value, m.node.raft.configuration) for m in cluster.running if m.node]
+        raise Violation(f"liveness: the membership cannot be changed, nodes are {members}")
 
 
 def _make_peace(cluster: Cluster, crowd: Crowd) -> None:
@@ -109,7 +132,7 @@ def _same_states(cluster: Cluster) -> None:
         raise Violation("state machine safety: equal logs have made different states")
 
 
-def _summary(cluster: Cluster, crowd: Crowd) -> Summary:
+def _summary(cluster: Cluster, crowd: Crowd, operator: Operator | None) -> Summary:
     machines = cluster.machines.values()
     hashes = [m.node.replica.applied_hash for m in machines if m.node]
     return Summary(
@@ -123,5 +146,7 @@ def _summary(cluster: Cluster, crowd: Crowd) -> Summary:
         cut_tails=sum(machine.cut_tails for machine in machines),
         removed_segments=sum(machine.removed_segments for machine in machines),
         expired=crowd.expired,
+        changes=operator.changes if operator else 0,
+        transfers=operator.transfers if operator else 0,
         fingerprint=(*hashes, cluster.network.sent, cluster.scheduler.now),
     )

@@ -32,6 +32,27 @@ def test_promises_hold_for_many_seeds(first: int) -> None:
         run(seed)
 
 
+CHANGES_SEEDS = range(15)
+
+
+@pytest.mark.parametrize("seed", CHANGES_SEEDS)
+def test_promises_hold_while_the_membership_changes(seed: int) -> None:
+    assert once(seed, changes=True).operations > 0
+
+
+def test_enough_changes_in_these_runs() -> None:
+    summaries: list[Summary] = [once(seed, changes=True) for seed in CHANGES_SEEDS]
+    assert sum(summary.changes for summary in summaries) > 40
+    assert sum(summary.transfers for summary in summaries) > 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1000, 2000, 50))
+def test_promises_hold_for_many_seeds_of_changes(first: int) -> None:
+    for seed in range(first, first + 50):
+        run(seed, changes=True)
+
+
 ENOUGH = {
     "operations": 400,
     "retries": 200,
