@@ -4,6 +4,7 @@
     schedule.toml  the timeline of a run that was given one (docs/schedules.md)
     history.jsonl  every event, appended as it happened (docs/history-format.md)
     status.jsonl   what the monitor saw of each node: term, role, leader, indexes, clock offset
+    messages.jsonl what the nodes said to each other, where somebody saw it (docs/messages-format.md)
     nodes/NAME/    each node's logs and trace.jsonl
     verdict.json   what the checkers said: the object that --json prints
     report.html    the same for people; junit.xml for CI systems; harness.log for harness troubles
@@ -53,6 +54,10 @@ class RunFolder:
     @property
     def status_path(self) -> Path:
         return self.path / "status.jsonl"
+
+    @property
+    def messages_path(self) -> Path:
+        return self.path / "messages.jsonl"
 
     @property
     def report_path(self) -> Path:

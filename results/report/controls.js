@@ -2,29 +2,10 @@
 // Mouse, keyboard, search and jumps for the history explorer.
 (() => {
   const H = RunHistory, E = Explorer, { canvas, overview, tooltip, view } = E;
+  const { at, drag, lines } = Raftstorm;
   const $ = (id) => document.getElementById(id);
   const PAGE = 50;
   let matches = [], place = -1;
-
-  function at(event, target) {
-    const box = target.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
-
-  // Drags, on either canvas.
-  function drag(target, begin, move, finish = () => {}) {
-    target.addEventListener("pointerdown", (down) => {
-      if (down.button) return;
-      target.setPointerCapture(down.pointerId);
-      const state = begin(...at(down, target));
-      const onMove = (event) => move(state, ...at(event, target));
-      target.addEventListener("pointermove", onMove);
-      target.addEventListener("pointerup", (up) => {
-        target.removeEventListener("pointermove", onMove);
-        finish(state, ...at(up, target));
-      }, { once: true });
-    });
-  }
 
   drag(canvas,
     (px, py) => ({ px, py, from: view.from, to: view.to, y: py, moved: false }),
@@ -44,18 +25,7 @@
     (state, px) => { if (Math.abs(px - state.px) > 4) E.show(...[E.overviewTime(state.px), E.overviewTime(px)].sort((a, b) => a - b)); },
     (state, px) => { if (Math.abs(px - state.px) <= 4) E.show(E.overviewTime(px) - state.span / 2, E.overviewTime(px) + state.span / 2); });
 
-  canvas.addEventListener("wheel", (event) => {
-    const zooms = event.ctrlKey || event.metaKey || document.activeElement === canvas;
-    if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
-      event.preventDefault();
-      const shift = (event.deltaX || event.deltaY) / canvas.clientWidth * (view.to - view.from);
-      E.show(view.from + shift, view.to + shift);
-    } else if (zooms) {
-      event.preventDefault();
-      E.zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * 0.006), E.timeAt(at(event, canvas)[0]));
-    }
-  }, { passive: false });
-  canvas.addEventListener("dblclick", (event) => E.zoom(0.25, E.timeAt(at(event, canvas)[0])));
+  Raftstorm.wheel(canvas, E);
   canvas.addEventListener("pointermove", (event) => { if (!event.buttons) hover(...at(event, canvas)); });
   canvas.addEventListener("pointerleave", () => { tooltip.hidden = true; });
 
@@ -65,12 +35,8 @@
     canvas.style.cursor = found ? "pointer" : "";
     if (!found) return;
     tooltip.replaceChildren(...(found.span ? aboutSpan(found.span) : about(found.operation)));
-    const frame = canvas.getBoundingClientRect();
-    tooltip.style.left = `${Math.min(px + 14, frame.width - tooltip.offsetWidth - 6)}px`;
-    tooltip.style.top = `${py + 18 + tooltip.offsetHeight > frame.height ? Math.max(4, py - tooltip.offsetHeight - 10) : py + 18}px`;
+    Raftstorm.place(tooltip, canvas, px, py);
   }
-
-  function lines(texts) { return texts.flatMap((text, k) => k ? [document.createElement("br"), text] : [text]); }
 
   function aboutSpan(span) {
     return lines([Raftstorm.element("b", { textContent: span.name }), `${Raftstorm.seconds(span.from, 3)} to ${span.lifted === false ? "the end (not seen lifted)" : Raftstorm.seconds(span.to, 3)}`]);

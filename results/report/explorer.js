@@ -13,7 +13,7 @@ const Explorer = (() => {
     from: span.from * 1e6, to: span.to * 1e6, name: `${span.node} leads term ${span.term ?? "?"}`,
     names: [`${span.node} leads term ${span.term ?? "?"}`, `${span.node} term ${span.term ?? "?"}`, span.node],
   }));
-  const faultLanes = lanesOf(faults), leaderLanes = lanesOf(leaders);
+  const faultLanes = Raftstorm.lanes(faults), leaderLanes = Raftstorm.lanes(leaders);
   const view = { from: 0, to: H.runEnd * 1.01, top: 0 };
   let rows = H.rowsBy("process"), colours = {}, width = 0, height = 0, matches = null, isMatch = null, current = -1, chosen = [], density = null;
 
@@ -23,16 +23,6 @@ const Explorer = (() => {
     const known = STYLES.indexOf(H.word("f", i));
     return known >= 0 && known < 4 ? known : 4;
   });
-
-  function lanesOf(spans) {
-    const limits = [];
-    return spans.map((span) => {
-      let lane = limits.findIndex((limit) => limit <= span.from);
-      if (lane < 0) lane = limits.length;
-      limits[lane] = span.to;
-      return lane;
-    });
-  }
 
   const laneCount = (lanes) => Math.min(lanes.reduce((most, lane) => Math.max(most, lane + 1), 0), 6);
   const headHeight = AXIS + (laneCount(faultLanes) + laneCount(leaderLanes)) * LANE + 6;
@@ -187,15 +177,12 @@ const Explorer = (() => {
   }
 
   function drawAxis(context) {
-    const wanted = (view.to - view.from) / Math.max(width / 130, 1), power = 10 ** Math.floor(Math.log10(wanted));
-    const step = [1, 2, 5, 10].map((k) => k * power).find((candidate) => candidate >= wanted) || wanted;
-    const decimals = Math.max(0, Math.min(6, Math.ceil(-Math.log10(step / 1e6) - 1e-9)));
     context.strokeStyle = colours.line; context.lineWidth = 1;
-    for (let time = Math.ceil(view.from / step) * step; time < view.to; time += step) {
+    for (const { time, text: words } of Raftstorm.ticks(view, width)) {
       const px = x(time);
       if (px < GUTTER) continue;
       context.beginPath(); context.moveTo(px, 16); context.lineTo(px, AXIS); context.stroke();
-      if (px < width - 30) text(context, Raftstorm.seconds(time, decimals), Math.max(px, GUTTER + 26), 13, colours.soft, 11, "center");
+      if (px < width - 30) text(context, words, Math.max(px, GUTTER + 26), 13, colours.soft, 11, "center");
     }
     text(context, "time", GUTTER - 8, 13, colours.soft, 11, "right");
   }

@@ -1,5 +1,6 @@
 "use strict";
-// Shared by the page's scripts: the embedded data, colours of the theme, theme switch, copying, log filters.
+// Shared by the page's scripts: the embedded data, colours of the theme, theme switch, copying, log filters, and what
+// timelines that pan and zoom have in common.
 const Raftstorm = (() => {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const themeListeners = [];
@@ -78,6 +79,72 @@ const Raftstorm = (() => {
     if (target && target.tagName === "DETAILS") { target.open = true; target.scrollIntoView(); }
   }
 
+  // Timelines. Where an event is, relative to an element.
+  function at(event, target) {
+    const box = target.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  function drag(target, begin, move, finish = () => {}) {
+    target.addEventListener("pointerdown", (down) => {
+      if (down.button) return;
+      target.setPointerCapture(down.pointerId);
+      const state = begin(...at(down, target));
+      const onMove = (event) => move(state, ...at(event, target));
+      target.addEventListener("pointermove", onMove);
+      target.addEventListener("pointerup", (up) => {
+        target.removeEventListener("pointermove", onMove);
+        finish(state, ...at(up, target));
+      }, { once: true });
+    });
+  }
+
+  // Sideways it moves; with ctrl, or once the timeline has the focus, it zooms. Else the page scrolls.
+  function wheel(target, { view, show, zoom, timeAt }) {
+    target.addEventListener("wheel", (event) => {
+      const zooms = event.ctrlKey || event.metaKey || document.activeElement === target;
+      if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
+        event.preventDefault();
+        const shift = (event.deltaX || event.deltaY) / target.clientWidth * (view.to - view.from);
+        show(view.from + shift, view.to + shift);
+      } else if (zooms) {
+        event.preventDefault();
+        zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * 0.006), timeAt(at(event, target)[0]));
+      }
+    }, { passive: false });
+    target.addEventListener("dblclick", (event) => zoom(0.25, timeAt(at(event, target)[0])));
+  }
+
+  // Beside the pointer, inside its frame.
+  function place(tooltip, target, px, py) {
+    const frame = target.getBoundingClientRect();
+    tooltip.style.left = `${Math.min(px + 14, frame.width - tooltip.offsetWidth - 6)}px`;
+    tooltip.style.top = `${py + 18 + tooltip.offsetHeight > frame.height ? Math.max(4, py - tooltip.offsetHeight - 10) : py + 18}px`;
+  }
+
+  function lines(texts) { return texts.flatMap((text, k) => k ? [document.createElement("br"), text] : [text]); }
+
+  // Round times, about 130 pixels apart, with just the decimals that tell them apart.
+  function ticks({ from, to }, width) {
+    const wanted = (to - from) / Math.max(width / 130, 1), power = 10 ** Math.floor(Math.log10(wanted));
+    const step = [1, 2, 5, 10].map((k) => k * power).find((candidate) => candidate >= wanted) || wanted;
+    const decimals = Math.max(0, Math.min(6, Math.ceil(-Math.log10(step / 1e6) - 1e-9)));
+    const found = [];
+    for (let time = Math.ceil(from / step) * step; time < to; time += step) found.push({ time, text: seconds(time, decimals) });
+    return found;
+  }
+
+  // Spans in as few lanes as can be, so that none overlap in a lane: each span's lane.
+  function lanes(spans) {
+    const limits = [];
+    return spans.map((span) => {
+      let lane = limits.findIndex((limit) => limit <= span.from);
+      if (lane < 0) lane = limits.length;
+      limits[lane] = span.to;
+      return lane;
+    });
+  }
+
   const saved = remembered();
   if (saved === "light" || saved === "dark") document.documentElement.dataset.theme = saved;
   document.getElementById("theme").addEventListener("click", () => {
@@ -95,5 +162,8 @@ const Raftstorm = (() => {
   filterLogs();
   reveal();
 
-  return { read, colour, element, seconds, duration, onTheme: (listener) => themeListeners.push(listener) };
+  return {
+    read, colour, element, seconds, duration, at, drag, wheel, place, lines, ticks, lanes,
+    onTheme: (listener) => themeListeners.push(listener),
+  };
 })();

@@ -24,16 +24,25 @@ from checkers.verdict import Verdict
 from results import availability
 from results.report import charts, leadership, wording
 from results.report.columns import OUTCOME_NAMES, columns, fault_rows
-from results.report.contradictions import MOST_DRAWN, MOST_TOLD, anomalies, tell
-from results.report.drawing import Scene, answered_ns
+from results.report.contradictions import MOST_DRAWN, MOST_TOLD, Contradiction, anomalies, tell
+from results.report.drawing import MOST_OPERATIONS, Scene, answered_ns, window
 from results.report.faults import Fault, colour, kinds, pair
+from results.report.messages import Picture, fault_bars, message_columns, picture
 from results.report.reads import modes
 from results.report.source import Material, lone, read
-from results.report.values import inline, is_flat, mapping, mappings, option, plain, pretty, show
+from results.report.values import inline, is_flat, mapping, mappings, microseconds, option, plain, pretty, show
 from results.store import write_atomically
 
 _HERE: Final = Path(__file__).parent
-SCRIPTS: Final = ("page.js", "history.js", "explorer.js", "controls.js", "charts.js")
+SCRIPTS: Final = (
+    "page.js",
+    "history.js",
+    "explorer.js",
+    "controls.js",
+    "messages.js",
+    "messages_controls.js",
+    "charts.js",
+)
 _ORDER: Final = {Verdict.INVALID.value: 0, Verdict.UNKNOWN.value: 1, Verdict.VALID.value: 2}
 
 
@@ -90,6 +99,8 @@ def _context(material: Material) -> dict[str, Any]:
     scene = Scene(faults, fault_kinds, leadership.leaders(samples), material.end_ns)
     verdict = material.verdict or {}
     word, sentence = wording.headline(material.verdict)
+    contradictions = tell(material, scene)
+    messages = _picture(material, contradictions, leadership.names(material, samples))
     return {
         **_assets(),
         "name": material.name,
@@ -105,7 +116,9 @@ def _context(material: Material) -> dict[str, Any]:
         "repeat": wording.repeat_command(material.run),
         "facts": _facts(material, faults),
         "missing": material.missing,
-        "contradictions": tell(material, scene),
+        "contradictions": contradictions,
+        "messages": messages,
+        "messages_json": None if messages is None else embedded(_messages(messages, scene, contradictions)),
         "most_drawn": MOST_DRAWN,
         "untold": max(0, len(anomalies(material.verdict)) - MOST_TOLD),
         "modes": modes(verdict),
@@ -185,6 +198,35 @@ def _history(material: Material, scene: Scene) -> dict[str, Any]:
         "leaders": charts.span_rows(scene.leaders),
         "anomalies": [[index, number] for index, number in contradicting.items()],
     }
+
+
+def _picture(material: Material, contradictions: Sequence[Contradiction], names: Sequence[str]) -> Picture | None:
+    """The messages, around the first contradiction that has operations."""
+    if material.messages is None:
+        return None
+    focus = next((window(item.operations) for item in contradictions if item.operations), None)
+    try:
+        return picture(material.messages, names, focus)
+    except OSError:
+        return None  # it was there a moment ago: what is gone is not shown
+
+
+def _messages(made: Picture, scene: Scene, contradictions: Sequence[Contradiction]) -> dict[str, Any]:
+    stretch = made.stretch
+    operations = [
+        {
+            "from": microseconds(operation.invoke.time),
+            "to": None if (end := answered_ns(operation)) is None else microseconds(end),
+            "text": f"process {operation.process}: {wording.label(operation)}",
+            "key": "" if operation.key is None else plain(operation.key, 40),
+            "index": operation.invoked,
+            "number": f"{item.number}.{place}" if len(contradictions) > 1 else f"{place}",
+        }
+        for item in contradictions[:MOST_DRAWN]
+        for place, operation in enumerate(item.operations[:MOST_OPERATIONS], 1)
+        if operation.invoke.time <= stretch.end_ns and (answered_ns(operation) or stretch.end_ns) >= stretch.begin_ns
+    ]
+    return {**message_columns(made), "faults": fault_bars(made, scene), "operations": operations}
 
 
 def _charts(material: Material, scene: Scene, samples: Sequence[leadership.Sample]) -> dict[str, Any]:

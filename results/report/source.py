@@ -43,6 +43,8 @@ class Material:
     traces: Mapping[str, Sequence[Mapping[str, Any]]]
     logs: Sequence[Log]
     missing: Sequence[str] = field(default_factory=list)
+    messages: Path | None = None
+    """messages.jsonl, where there is one."""
     lone: bool = False
     """A history by itself: there is no run that could have left more behind."""
     timed: bool = True
@@ -70,6 +72,7 @@ def read(path: Path) -> Material:
         traces=_or_note(folder.traces, {}, missing),
         logs=[*_logs(path, missing)],
         missing=missing,
+        messages=folder.messages_path if folder.messages_path.is_file() else None,
     )
     _note_absent(material, missing)
     return material

@@ -382,6 +382,20 @@ def write_hostile(path: Path) -> Path:
     )
     poll = {"node": HOSTILE, "role": "leader", "term": 3, "offset_ns": 2**62}
     write_lines(path / "status.jsonl", [{"time": 1, **poll}, {"time": 10**9, **poll}, {"node": None}, {"time": "x"}])
+    talk = {"event": "send", "node": HOSTILE, "peer": "n1", "message": HOSTILE, "text": HOSTILE, "term": 2**70}
+    write_lines(
+        path / "messages.jsonl",
+        [
+            {"time": 10**9, **talk},
+            {"time": 2 * 10**9, **talk, "event": "drop"},
+            {"time": 2 * 10**9, "event": "role", "node": HOSTILE, "role": HOSTILE, "term": HOSTILE},
+            {"time": 2 * 10**9, "event": "commit", "node": "n1", "commit": 2**70},
+            {"time": 2 * 10**9, "event": "fault-begin", "fault": HOSTILE, "text": HOSTILE},
+            {"time": 3 * 10**9, "event": HOSTILE, "node": 7, "peer": [], "message": {}},
+            {"time": 3 * 10**9, "event": "send", "node": [HOSTILE], "peer": {}},
+            {"time": HOSTILE, "event": "send"},
+        ],
+    )
     log = path / "nodes" / "n1" / "node.log"
     log.parent.mkdir(parents=True)
     log.write_bytes(b"\xff\x00bad\n" + HOSTILE.encode() + b"\n")

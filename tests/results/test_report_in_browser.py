@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from results.report import render
-from tests.results.folders import make, write_hostile
+from tests.results.folders import NODES, make, write_hostile
+from tests.results.messages import write_messages
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
@@ -51,3 +52,28 @@ def test_scripts_run_without_errors(tmp_path: Path, folder: Callable[[Path], Pat
     elements, console = in_browser(render(folder(tmp_path / "run")), tmp_path / "profile")
     assert console == ""
     assert len(re.findall(r'class="chart[^"]*js-plotly-plot', elements)) == charts
+
+
+def test_messages_are_drawn(tmp_path: Path) -> None:
+    folder = small(tmp_path / "run")
+    write_messages(folder, 5000, NODES)
+    elements, console = in_browser(render(folder), tmp_path / "profile")
+    assert console == ""
+    diagram = elements.split('id="message-diagram"')[1].split("</svg>")[0]
+    names = re.findall(r'class="name"[^>]*>([^<]*)<', diagram)
+    assert names == NODES
+    assert 'class="arrow m-0' in diagram
+    assert 'class="cross' in diagram
+    assert 'class="role leader"' in diagram
+    assert re.findall(r"leader · term \d", diagram)
+    legend = elements.split('id="message-legend"')[1].split("</ul>")[0]
+    assert re.findall(r"</i>(\w+)", legend)[:2] == ["AppendEntries", "AppendReply"]
+
+
+def test_hostile_messages_stay_text(tmp_path: Path) -> None:
+    elements, console = in_browser(render(write_hostile(tmp_path / "run")), tmp_path / "profile")
+    assert console == ""
+    diagram = elements.split('id="message-diagram"')[1].split("</svg>")[0]
+    assert "<script" not in diagram
+    assert "<img" not in diagram
+    assert 'class="cross' in diagram
