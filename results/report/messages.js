@@ -125,7 +125,6 @@ const MessageDiagram = (() => {
     for (const [node, from, to, what] of data.downs) {
       if (to < view.from || from > view.to) continue;
       const left = clampX(from), right = clampX(to), py = y(node) - BAND / 2, begin = Math.max(left, GUTTER);
-      if (what === "paused") add("rect", { class: "down", x: left, y: py - 1, width: Math.max(right - left, 2), height: BAND + 2 });
       for (const edge of [left, right]) add("line", { class: `down-edge ${what}`, x1: edge, x2: edge, y1: py - 4, y2: py + BAND + 4 });
       const shown = fitting([what], Math.min(right, width) - begin - 8);
       if (shown) add("text", { class: "soft", x: begin + 6, y: py + 12 }, shown);

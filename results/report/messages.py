@@ -82,8 +82,11 @@ class Standing:
     role: str | None = None
     term: int | None = None
     role_ns: int = 0
+    commit: int | None = None
     down: str | None = None
     down_ns: int = 0
+    held: tuple[str | None, int | None] = (None, None)
+    """Of a paused node the role and term in which it will go on."""
 
 
 @dataclass
@@ -216,27 +219,43 @@ class _Reading:
         """`drawn_ns`: the time, or the beginning of what is embedded."""
         standing = self._standing[node]
         inside = time >= self._stretch.begin_ns
+        if event in ("commit", "role"):
+            self._commit(time, node, whole(record.commit), inside)
         if event == "send":
             if inside and len(self._made.messages) < MOST_MESSAGES:
                 self._send(time, node, record)
-        elif event == "commit":
-            index = whole(record.commit)
-            if inside and index is not None and len(self._made.commits) < MOST_COMMITS:
-                self._made.commits.append((node, time, index))
         elif event in ("role", "start"):
             if event == "start":
                 self._end_down(node, drawn_ns)
-            self._end_role(node, drawn_ns)
-            role = None if record.role is None else plain(record.role, 24)
-            standing.role, standing.term, standing.role_ns = role, whole(record.term), drawn_ns
+            self._begin_role(node, drawn_ns, record, anew=event == "start")
         elif event == "crash":
             self._end_role(node, drawn_ns)
             self._end_down(node, drawn_ns)
             standing.down, standing.down_ns = "crashed", drawn_ns
         elif event == "pause" and standing.down is None:
-            standing.down, standing.down_ns = "paused", drawn_ns
+            held = (standing.role, standing.term)
+            self._end_role(node, drawn_ns)
+            standing.down, standing.down_ns, standing.held = "paused", drawn_ns, held
         elif event == "resume" and standing.down == "paused":
             self._end_down(node, drawn_ns)
+            (standing.role, standing.term), standing.role_ns = standing.held, drawn_ns
+
+    def _begin_role(self, node: int, time: int, record: Record, *, anew: bool) -> None:
+        """A line that says again what is known changes nothing."""
+        standing = self._standing[node]
+        role, term = None if record.role is None else plain(record.role, 24), whole(record.term)
+        if not anew and (role, term) == (standing.role, standing.term):
+            return
+        self._end_role(node, time)
+        standing.role, standing.term, standing.role_ns = role, term, time
+
+    def _commit(self, time: int, node: int, index: int | None, inside: bool) -> None:
+        standing = self._standing[node]
+        if index is None or index <= 0 or index == standing.commit:
+            return
+        standing.commit = index
+        if inside and len(self._made.commits) < MOST_COMMITS:
+            self._made.commits.append((node, time, index))
 
     def _send(self, time: int, node: int, record: Record) -> None:
         peer = self._node(record.peer)

@@ -39,7 +39,7 @@ class Conversation:
         self.add(time, "send", node=node, peer=peer, message=number, text=text, term=self.term)
         if self.rng.random() < self.loss or peer in self.down:
             why = f"{peer} is down" if peer in self.down else "lost on the way"
-            self.add(time + takes // 2, "drop", node=node, peer=peer, message=number, text=why)
+            self.add(time + takes // 2, "drop", node=peer, peer=node, message=number, text=why)
             return None
         self.add(time + takes, "deliver", node=peer, peer=node, message=number)
         return time + takes

@@ -45,7 +45,7 @@ def test_what_became_of_each_message(tmp_path: Path) -> None:
             {"time": 2000, "message": 2, **APPEND},
             {"time": 3000, "message": 3, **APPEND},
             {"time": 4000, "event": "deliver", "node": "n2", "peer": "n1", "message": 1},
-            {"time": 5000, "event": "drop", "node": "n1", "peer": "n2", "message": 2, "text": "cut by f1"},
+            {"time": 5000, "event": "drop", "node": "n2", "peer": "n1", "message": 2, "text": "cut by f1"},
             {"time": 9000, "event": "deliver", "node": "n2", "peer": "n1", "message": 1},
             {"time": 9000, "event": "deliver", "node": "n2", "peer": "n1", "message": 99},
         ],
@@ -63,7 +63,7 @@ def test_what_became_of_each_message(tmp_path: Path) -> None:
     assert made.lost == 1
 
 
-def test_roles_last_until_the_next_and_are_broken_by_a_crash(tmp_path: Path) -> None:
+def test_roles_last_until_the_next_and_are_broken_by_crashes_and_pauses(tmp_path: Path) -> None:
     made = picture_of(
         tmp_path,
         [
@@ -78,9 +78,21 @@ def test_roles_last_until_the_next_and_are_broken_by_a_crash(tmp_path: Path) -> 
             {"time": 10000, "event": "commit", "node": "n1", "commit": 7},
         ],
     )
-    assert made.roles == [(0, 1000, 3000, "follower", 1), (0, 3000, 5000, "leader", 2), (0, 7000, 10000, "follower", 2)]
+    assert made.roles == [
+        (0, 1000, 3000, "follower", 1),
+        (0, 3000, 5000, "leader", 2),
+        (0, 7000, 8000, "follower", 2),
+        (0, 9000, 10000, "follower", 2),
+    ]
     assert made.downs == [(0, 5000, 7000, "crashed"), (0, 8000, 9000, "paused"), (1, 9500, 10000, "crashed")]
     assert made.commits == [(0, 10000, 7)]
+
+
+def test_a_role_that_is_said_again_is_one_and_may_say_how_far_is_committed(tmp_path: Path) -> None:
+    leads = {"event": "role", "node": "n1", "role": "leader", "term": 2}
+    made = picture_of(tmp_path, [{"time": time, **leads, "commit": max(time - 3, 0) // 2} for time in range(1, 9)])
+    assert made.roles == [(0, 1, 1001, "leader", 2)]
+    assert made.commits == [(0, 5, 1), (0, 7, 2)]
 
 
 def test_little_is_embedded_whole_and_its_end_is_shown(tmp_path: Path) -> None:
