@@ -103,7 +103,7 @@ def _told(bug: Bug) -> list[tuple[str, str]]:
         ("what it does", bug.description),
         ("breaks", bug.breaks),
         ("checks", ", ".join(bug.checks)),
-        ("found by", _command(bug) if bug.simulator_only is None else ""),
+        ("found by", _command(bug)),
         ("containers", f"cannot show it: {bug.simulator_only}" if bug.simulator_only is not None else ""),
     ]
     return [(title, text) for title, text in rows if text]
@@ -111,4 +111,5 @@ def _told(bug: Bug) -> list[tuple[str, str]]:
 
 def _command(bug: Bug) -> str:
     options = [part for name, value in bug.found_by.items() for part in (f"--{name}", value)]
-    return shlex.join(["raftstorm", "run", "--bug", bug.name, *options])
+    where = ["--cluster", "sim"] if bug.simulator_only is not None else []
+    return shlex.join(["raftstorm", "run", *where, "--bug", bug.name, *options])
