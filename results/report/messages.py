@@ -146,7 +146,7 @@ def _records(path: Path) -> Iterator[tuple[int, str, Record]]:
 
 def _outline(path: Path, listed: Sequence[str]) -> Outline | None:
     sends: list[int] = []
-    nodes = dict.fromkeys(listed)
+    seen: dict[str, None] = {}
     begin: int | None = None
     end = 0
     for time, event, record in _records(path):
@@ -155,10 +155,10 @@ def _outline(path: Path, listed: Sequence[str]) -> Outline | None:
             sends.append(time)
         for name in (record.node, record.peer):
             if isinstance(name, str):
-                nodes[plain(name, 40)] = None
+                seen[name] = None
     if begin is None:
         return None
-    others = sorted(name for name in nodes if name not in listed)
+    others = sorted({plain(name, 40) for name in seen} - set(listed))
     return Outline(sorted(sends), [*listed, *others][:MOST_NODES], Stretch(begin, max(end, begin + 1000)))
 
 
@@ -197,7 +197,7 @@ class _Reading:
         self._stretch = made.stretch
         self._place = {name: number for number, name in enumerate(made.nodes)}
         self._standing = [Standing() for _ in made.nodes]
-        self._sent: dict[str, Message] = {}
+        self._sent: dict[str | int, Message] = {}
 
     def read(self, path: Path) -> None:
         for time, event, record in _records(path):
@@ -213,7 +213,10 @@ class _Reading:
         self._made.messages.sort(key=lambda message: message.sent_ns)
 
     def _node(self, name: Any) -> int | None:
-        return self._place.get(plain(name, 40)) if isinstance(name, str) else None
+        if not isinstance(name, str):
+            return None
+        place = self._place.get(name)
+        return self._place.get(plain(name, 40)) if place is None else place
 
     def _happen(self, drawn_ns: int, time: int, event: str, node: int, record: Record) -> None:
         """`drawn_ns`: the time, or the beginning of what is embedded."""
@@ -261,14 +264,13 @@ class _Reading:
         peer = self._node(record.peer)
         if peer is None:
             return
-        number = plain(record.message, 30)
         text = "" if record.text is None else plain(record.text, 300)
-        message = Message(time, node, peer, number, text, whole(record.term))
-        self._sent[number] = message
+        message = Message(time, node, peer, plain(record.message, 30), text, whole(record.term))
+        self._sent[_number(record.message)] = message
         self._made.messages.append(message)
 
     def _arrive(self, time: int, event: str, record: Record) -> None:
-        message = self._sent.get(plain(record.message, 30))
+        message = self._sent.get(_number(record.message))
         if message is None or time < message.sent_ns:
             return
         fate = DELIVERED if event == "deliver" else LOST
@@ -296,6 +298,10 @@ class _Reading:
         if standing.down is not None and time > standing.down_ns:
             self._made.downs.append((node, standing.down_ns, time, standing.down))
         standing.down = None
+
+
+def _number(value: Any) -> str | int:
+    return value if isinstance(value, int) else plain(value, 30)
 
 
 def message_columns(made: Picture) -> dict[str, Any]:
