@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Final
 
 from harness import plugins
@@ -25,7 +26,7 @@ from harness.nemesis.commands import Stop, load_kinds
 from harness.nemesis.fault import FaultKind
 from harness.nemesis.feed import feed
 from harness.nemesis.nemesis import Nemesis
-from harness.nemesis.schedule import Timed, draw_schedule
+from harness.nemesis.schedule import Timed, draw_schedule, turned
 from harness.recorder import Recorder
 from harness.script import Script
 from harness.system import System
@@ -123,8 +124,17 @@ class Conductor:
     def _schedule(self) -> Iterable[Timed]:
         if self._plan.script is not None:
             return self._plan.script.commands()
+        commands = self._drawn(self._world.random("nemesis"))
+        begins_s = self._world.now() / 1e9
+        for number, fork in enumerate(self._experiment.forks, start=1):
+            if fork.at_s > begins_s and fork.touches("nemesis"):
+                others = self._drawn(fork.stream(self._experiment.seed or 0, "nemesis"))
+                commands = turned(commands, others, fork.at_s - begins_s, f"-{number}")
+        return commands
+
+    def _drawn(self, rng: Random) -> list[Timed]:
         return draw_schedule(
-            self._world.random("nemesis"),
+            rng,
             self._plan.kinds,
             time_limit_s=self._experiment.time_limit,
             interval_s=self._experiment.nemesis_interval,

@@ -24,6 +24,7 @@ from harness.client import READ_MODES
 from harness.errors import BadInput
 from harness.script import Bounds, Script, read_script
 from harness.workload import WorkloadOptions, owner
+from harness.world.streams import Fork, parse_fork
 
 CLUSTERS: Final = {
     "docker": ("network", "processes", "clocks"),
@@ -53,6 +54,8 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     swarm: bool | None = None
     """sim: each run draws which of the kinds of fault are possible, and how strong. None: where all were asked for.
     `validated` has resolved it."""
+    fork: tuple[str, ...] = ()
+    """sim: from when on which streams of choices go on differently (harness.world.streams.parse_fork)."""
     system: str = "raft"
     nodes: int = 5
     concurrency: str = "2n"
@@ -79,6 +82,11 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     name: str | None = None
     results: str = "results/runs"
     keep: bool = False
+
+    @property
+    def forks(self) -> list[Fork]:
+        """In the order of their times."""
+        return sorted((parse_fork(text) for text in self.fork), key=lambda fork: fork.at_s)
 
     @property
     def processes(self) -> int:
@@ -139,7 +147,7 @@ def build(*layers: Mapping[str, Any]) -> Experiment:
 
 
 def _listed(name: str, value: Any) -> Any:
-    if name in ("workload", "nemesis") and isinstance(value, str):
+    if name in ("workload", "nemesis", "fork") and isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     if name == "concurrency" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -153,6 +161,25 @@ def _plain(error: msgspec.ValidationError) -> str:
         return str(error)
     expected, got, name = match.groups()
     return f"{name.split('[')[0]!r} wants {expected}, and was given {got}"
+
+
+def flags(experiment: Experiment, left_out: Sequence[str] = ()) -> list[str]:
+    """The options of `raftstorm run` that make this experiment: those in which it differs from the defaults."""
+    given, defaults = msgspec.to_builtins(experiment), msgspec.to_builtins(Experiment())
+    return [
+        word
+        for name, value in given.items()
+        if name not in left_out and value != defaults[name]
+        for word in _flag(name, value)
+    ]
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{'' if value else 'no-'}{name}"]
+    if isinstance(value, list | tuple):
+        return [f"--{name}", ",".join(value) or NONE]
+    return [f"--{name}", str(value)]
 
 
 def parse_concurrency(text: str, nodes: int) -> int:
@@ -220,8 +247,9 @@ def _check_choices(experiment: Experiment) -> None:
         raise plugins.unknown("cluster", experiment.cluster, list(CLUSTERS))
     if experiment.cluster == "sim":
         _check_simulated(experiment)
-    elif experiment.swarm:
-        raise BadInput("--swarm is for simulated runs: give --cluster sim too.")
+    elif experiment.swarm or experiment.fork:
+        name = "swarm" if experiment.swarm else "fork"
+        raise BadInput(f"--{name} is for simulated runs: give --cluster sim too.")
     if experiment.system not in plugins.names("system"):
         raise plugins.unknown("system", experiment.system, plugins.names("system"))
     if experiment.read_mode is not None and experiment.read_mode not in READ_MODES:
@@ -231,7 +259,12 @@ def _check_choices(experiment: Experiment) -> None:
 
 
 def _check_simulated(experiment: Experiment) -> None:
-    """What only containers have."""
+    """What only containers have; and forks."""
+    try:
+        for text in experiment.fork:
+            parse_fork(text)
+    except ValueError as error:
+        raise BadInput(f"--fork {error}.") from error
     if experiment.system != "raft":
         raise BadInput(f"Only the bundled node can be simulated: --cluster sim takes no --system {experiment.system}.")
     for name in ("node-source", "image", "keep"):

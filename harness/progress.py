@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -87,6 +87,10 @@ class Progress:
         (began, before), (now, done) = self._marks[0], self._marks[-1]
         return (done - before) / (now - began)
 
+    def view(self) -> RenderableType:
+        """All of it for a terminal that is drawn over."""
+        return panel(self)
+
     def line(self) -> str:
         """All of it in one line. Before the first operation there is only the phase."""
         if self.detail or not self.done:
@@ -157,7 +161,7 @@ class LiveDisplay:
 
     def refresh(self) -> None:
         self._progress.sample()
-        self._live.update(panel(self._progress), refresh=True)
+        self._live.update(self._progress.view(), refresh=True)
 
     def say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False)

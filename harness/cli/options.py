@@ -34,3 +34,28 @@ def results_option(command: Command) -> Command:
         show_default=True,
         help="The folder that run folders are kept in.",
     )(command)
+
+
+SEARCH: Final = (
+    ("workload", str, "Workloads, comma-separated, or all.  [default: register,follower-reads]"),
+    ("nemesis", str, "Kinds of fault, comma-separated, or all, or none.  [default: all]"),
+    ("nemesis-interval", float, "Mean seconds between two faults of one kind.  [default: 5]"),
+    ("read-mode", str, "linearizable, lease, sequential or stale.  [default: each workload's own]"),
+    ("nodes", int, "Nodes of the cluster.  [default: 5]"),
+    ("concurrency", str, "Client processes of each workload; 3n is three for each node.  [default: 2n]"),
+    ("rate", float, "Operations a second, all together.  [default: 60]"),
+    ("keys", int, "Keys in use at once, for each workload.  [default: 5]"),
+    ("ops-per-key", int, "Operations on a key before a fresh one takes its place.  [default: 300]"),
+    ("time-limit", float, "Virtual seconds of each run's main phase.  [default: 20]"),
+    ("call-timeout", float, "Virtual seconds that a client waits for an answer.  [default: 3]"),
+    ("bug", str, "Start the nodes with a deliberate bug."),
+)
+"""Options of `raftstorm run` that searches in the simulator have too."""
+
+
+def search_options(command: Command) -> Command:
+    for name, kind, text in reversed(SEARCH):
+        command = click.option(f"--{name}", type=kind, help=text)(command)
+    return click.option(
+        "--swarm/--no-swarm", default=None, help="Draw which faults are possible in a run.  [default: with all]"
+    )(command)

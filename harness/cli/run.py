@@ -43,6 +43,7 @@ _MOST_SEED = 2**31
     default=None,
     help="sim: draw which of the kinds of fault are possible in a run, and how strong.  [default: with --nemesis all]",
 )
+@click.option("--fork", help="sim: SECONDS:SALT[:STREAM+...], comma-separated: from then on choices go on differently.")
 @click.option("--system", help="The system under test.  [default: raft]")
 @click.option("--nodes", type=int, help="Nodes of the cluster.  [default: 5]")
 @click.option("--concurrency", help="Client processes of each workload; 3n is three for each node.  [default: 2n]")

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import msgspec
 
 from checkers.history import History
 from harness.cli.options import debug_option, results_option
 from harness.errors import BadInput
-from harness.experiment import Experiment
+from harness.experiment import Experiment, flags
 from harness.generator.base import NS
 from harness.judging import stored_experiment
 from harness.script import replayed, write_script
@@ -61,10 +60,5 @@ def main_phase(run: Mapping[str, Any], history: History, time_limit_s: float) ->
 
 def command(experiment: Experiment, out: Path | None) -> str:
     """What runs the schedule under the run's other options."""
-    given, defaults = msgspec.to_builtins(experiment), msgspec.to_builtins(Experiment())
-    words = ["raftstorm", "run", "--schedule", "FILE" if out is None else str(out)]
-    for name, value in given.items():
-        if name not in LEFT_OUT and value != defaults[name]:
-            text = ",".join(value) if isinstance(value, list | tuple) else str(value)
-            words += [f"--{name}", text]
-    return shlex.join(words)
+    schedule = "FILE" if out is None else str(out)
+    return shlex.join(["raftstorm", "run", "--schedule", schedule, *flags(experiment, LEFT_OUT)])

@@ -114,6 +114,27 @@ def draw_schedule(
     return sorted(_commands(slots), key=lambda timed: timed.at_s)
 
 
+def turned(commands: Iterable[Timed], others: Iterable[Timed], at_s: float, mark: str) -> list[Timed]:
+    """Until `at_s` the one schedule, from then on the other: of each, the faults that begin in its part, to their ends.
+    `mark` is put behind the names of the other's."""
+    first, second = list(commands), [_renamed(timed, mark) for timed in others]
+    begun = {
+        timed.command.fault
+        for timeds, late in ((first, False), (second, True))
+        for timed in timeds
+        if isinstance(timed.command, Begin) and (timed.at_s >= at_s) is late
+    }
+    kept = [
+        timed for timed in (*first, *second) if isinstance(timed.command, Begin | End) and timed.command.fault in begun
+    ]
+    return sorted(kept, key=lambda timed: timed.at_s)
+
+
+def _renamed(timed: Timed, mark: str) -> Timed:
+    assert isinstance(timed.command, Begin | End)
+    return replace(timed, command=replace(timed.command, fault=f"{timed.command.fault}{mark}"))
+
+
 def _slot_order(slot: Slot) -> tuple[float, str]:
     return slot.begin_s, slot.kind
 

@@ -11,15 +11,16 @@ latency, over connections whose lines arrive in order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from heapq import heappop, heappush
 from random import Random
 from types import TracebackType
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from harness.world import Cancelled, Connection, Disconnected, Unreachable
-from harness.world.streams import stream
+from harness.world.streams import Fork, stream
 
 T = TypeVar("T")
 
@@ -57,9 +58,10 @@ class Halted(Exception):
 
 
 class VirtualWorld:
-    """A World without a machine. `run` drives it; everything else is as in the real one."""
+    """A World without a machine. `run` drives it; everything else is as in the real one. `forks`: when streams go on
+    differently."""
 
-    def __init__(self, seed: int = 0, *, latency_s: float = 0.0005) -> None:
+    def __init__(self, seed: int = 0, *, latency_s: float = 0.0005, forks: Sequence[Fork] = ()) -> None:
         self.seed = seed
         self._latency_ns = round(latency_s * NS)
         self._now = 0
@@ -70,6 +72,12 @@ class VirtualWorld:
         self._living: dict[VirtualTask[Any], None] = {}
         self._unheard: dict[VirtualTask[Any], BaseException] = {}
         self._halted = False
+        self._forks = tuple(forks)
+        self._streams: list[tuple[str, Random]] = []
+        """Those that a fork may still change."""
+        for fork in self._forks:
+            if fork.at_s:
+                self.call_at(round(fork.at_s * NS), partial(self._fork, fork))
 
     def halt(self) -> None:
         """Nothing happens after this moment: `run` raises Halted."""
@@ -121,7 +129,22 @@ class VirtualWorld:
         return _Timeout(self, seconds)
 
     def random(self, name: str) -> Random:
-        return stream(self.seed, name)
+        rng = stream(self.seed, name)
+        for fork in self._forks:
+            if fork.touches(name) and round(fork.at_s * NS) <= self._now:
+                rng = fork.stream(self.seed, name)
+        return self.adopt(name, rng)
+
+    def adopt(self, name: str, rng: Random) -> Random:
+        """The stream `rng`, which was drawn from another one, forks from now on as that of this name."""
+        if self._forks:
+            self._streams.append((name, rng))
+        return rng
+
+    def _fork(self, fork: Fork) -> None:
+        for number, (name, rng) in enumerate(self._streams):
+            if fork.touches(name):
+                rng.seed(f"{fork.stream(self.seed, name).getrandbits(64)}/{number}")
 
     async def connect(self, host: str, port: int, *, timeout_s: float) -> VirtualConnection:
         server = self._servers.get((host, port))

@@ -76,7 +76,7 @@ class Machine:
         self.node: Node | None = None
         self.pid = 0
         """Of the process that runs, or ran last. Each start has a new one."""
-        self.disk = Disk(Random(rng.getrandbits(64)))
+        self.disk = Disk(around.world.adopt(f"machine-{self.name}", Random(rng.getrandbits(64))))
         self.speed = self.usual_speed = SOUND
         self.crash_in: int | None = None
         """Lose power before so many more effects are carried out."""
@@ -114,7 +114,8 @@ class Machine:
         self.paused = False
         self._wake_at = inf
         try:
-            node = Node(self.config, self.disk.read(), Random(self._rng.getrandbits(64)), self.clocks())
+            rng = self._world.adopt(f"machine-{self.name}", Random(self._rng.getrandbits(64)))
+            node = Node(self.config, self.disk.read(), rng, self.clocks())
         except Corrupt as error:
             level = "ERROR   " if self.damaged else "CRITICAL"
             self.say(f"{level} storage: the node must not start: {error}")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
 from node_image.raft import messages as raft
 from node_image.replica import messages as replica
+
+if TYPE_CHECKING:
+    from harness.cluster.simulation.cluster import SimulatedCluster
 
 MOST_LINES: Final = 200_000
 """The newest are kept: what went wrong is at the end, or is found from the history."""
@@ -28,12 +31,21 @@ class Witness(Protocol):
         """start, crash, pause, resume; role (term, role, commit) when one of them has changed."""
 
 
+class Onlooker(Witness, Protocol):
+    """One that is told which cluster it sees, before anything happens."""
+
+    def attend(self, cluster: SimulatedCluster) -> None: ...
+
+
 class MessageLog:
-    """`now`: the time (ns); it is set by who runs the world."""
+    """`now`: the time (ns)."""
 
     def __init__(self) -> None:
         self.now: Callable[[], int] = lambda: 0
         self._lines: deque[dict[str, Any]] = deque(maxlen=MOST_LINES)
+
+    def attend(self, cluster: SimulatedCluster) -> None:
+        self.now = cluster.world.now
 
     def sent(self, number: int, sender: str, to: str, message: Any) -> None:
         self._note("send", sender, peer=to, message=number, text=words(message), term=getattr(message, "term", None))

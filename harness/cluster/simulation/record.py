@@ -21,14 +21,14 @@ from results.store import RunFolder, write_atomically
 ENGINE: Final = "simulation"
 
 
-def record(experiment: Experiment, folder: RunFolder) -> Simulated:
+def record(experiment: Experiment, folder: RunFolder, *, command: str | None = None) -> Simulated:
     """Simulates it and fills its folder. run.json's options are the experiment as it was drawn; its `simulation` holds
-    how it was asked for, and what was found."""
+    how it was asked for, and what was found. `command`: what makes it again; None: what was typed."""
     messages = MessageLog()
     simulated = simulate(experiment, witness=messages)
     if (script := script_of(experiment)) is not None:
         folder.save_schedule(write_script(script))
-    folder.save_run(_run(experiment, folder, simulated))
+    folder.save_run(_run(experiment, folder, simulated, command or shlex.join(["raftstorm", *sys.argv[1:]])))
     _write(folder.history_path, b"".join(simulated.history))
     _write(folder.status_path, b"".join(simulated.statuses))
     _write(folder.path / "messages.jsonl", messages.encoded())
@@ -40,12 +40,12 @@ def record(experiment: Experiment, folder: RunFolder) -> Simulated:
     return simulated
 
 
-def _run(experiment: Experiment, folder: RunFolder, simulated: Simulated) -> dict[str, Any]:
+def _run(experiment: Experiment, folder: RunFolder, simulated: Simulated, command: str) -> dict[str, Any]:
     return {
         "name": folder.name,
         "version": version("raftstorm"),
         "seed": experiment.seed,
-        "command": shlex.join(["raftstorm", *sys.argv[1:]]),
+        "command": command,
         "options": msgspec.to_builtins(simulated.experiment),
         "python": platform.python_version(),
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

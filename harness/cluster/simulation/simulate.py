@@ -23,14 +23,16 @@ from checkers.events import NEMESIS, Event, EventType
 from harness.cluster.simulation import swarm
 from harness.cluster.simulation.capabilities import capabilities
 from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
-from harness.cluster.simulation.messages import MessageLog
+from harness.cluster.simulation.messages import Onlooker
 from harness.cluster.simulation.safety import Violation
 from harness.cluster.simulation.watch import Watch
 from harness.conductor import LEADER_DEADLINE_S, Conductor, Plan, Stage, plan_of, wait_leader
 from harness.errors import CannotRun, HealFailed
 from harness.experiment import Experiment
 from harness.monitor import Monitor
+from harness.nemesis.commands import load_kinds
 from harness.recorder import MemoryRecorder
+from harness.script import Script
 from harness.world.virtual import NS, Halted, VirtualWorld
 
 PEACE_S: Final = 3.0
@@ -65,19 +67,21 @@ class Simulated:
     """Of everything above: equal for equal runs."""
 
 
-def simulate(experiment: Experiment, *, witness: MessageLog | None = None) -> Simulated:
-    """Runs it to its end. The experiment's seed decides everything."""
-    return _Simulation(experiment, witness).run()
+def simulate(experiment: Experiment, *, witness: Onlooker | None = None, script: Script | None = None) -> Simulated:
+    """Runs it to its end. The experiment's seed decides everything. `script`: in the place of the experiment's own, and
+    of what would be drawn."""
+    return _Simulation(experiment, witness, script).run()
 
 
 class _Simulation:
-    def __init__(self, experiment: Experiment, witness: MessageLog | None) -> None:
+    def __init__(self, experiment: Experiment, witness: Onlooker | None, script: Script | None) -> None:
         assert experiment.seed is not None
-        self._world = VirtualWorld(experiment.seed)
-        if witness is not None:
-            witness.now = self._world.now
+        self._world = VirtualWorld(experiment.seed, forks=experiment.forks)
         rng = self._world.random("swarm-nodes")
         plan = plan_of(experiment)
+        if script is not None:
+            plan = _scripted(plan, script)
+            experiment = plan.experiment
         if experiment.swarm:
             plan = _drawn_plan(self._world.random("swarm-faults"), plan)
         self._plan, experiment = plan, plan.experiment
@@ -86,6 +90,8 @@ class _Simulation:
         self._cluster = SimulatedCluster(
             self._world, configs, oscillators=swarm.oscillators(rng, names), witness=witness
         )
+        if witness is not None:
+            witness.attend(self._cluster)
         speed = swarm.disk_speed(rng)
         for machine in self._cluster.machines.values():
             machine.speed = machine.usual_speed = speed
@@ -165,6 +171,11 @@ class _Simulation:
 
 
 WALL_BASE_NS: Final = 1_700_000_000 * NS
+
+
+def _scripted(plan: Plan, script: Script) -> Plan:
+    experiment = msgspec.structs.replace(plan.experiment, nemesis=script.kinds, swarm=False)
+    return replace(plan, experiment=experiment, kinds=load_kinds(script.kinds), script=script)
 
 
 def _drawn_plan(rng: Random, plan: Plan) -> Plan:
