@@ -66,6 +66,8 @@ class VirtualWorld:
         self._latency_ns = round(latency_s * NS)
         self._now = 0
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._queue: deque[Callable[[], None]] = deque()
+        """What is to be done at the present instant."""
         self._number = 0
         self._servers: dict[tuple[str, int], Listener] = {}
         self._current: VirtualTask[Any] | None = None
@@ -87,13 +89,13 @@ class VirtualWorld:
         """Runs a coroutine to its end, cancels what it left running, and returns its result. Raises what it raised;
         what a spawned task raised and nobody awaited; Deadlock; Halted."""
         main = self.spawn(coroutine, name="main")
+        end = main._end
         try:
-            while not main.done():
+            while not end._done:
                 if self._halted:
                     raise Halted
-                if not self._heap:
+                if not self._step():
                     raise Deadlock(f"at {self._now / NS:.6f} s everything waits")
-                self._step()
         finally:
             self._cancel_all()
         result = main.result()
@@ -101,15 +103,26 @@ class VirtualWorld:
             raise error
         return result
 
-    def _step(self) -> None:
-        self._now, _, do = heappop(self._heap)
+    def _step(self) -> bool:
+        """Does the next thing. False: there is none.
+
+        What is in the heap for the present instant was asked for before this instant, so before all that is in the
+        queue."""
+        heap = self._heap
+        if self._queue and (not heap or heap[0][0] > self._now):
+            self._queue.popleft()()
+            return True
+        if not heap:
+            return False
+        self._now, _, do = heappop(heap)
         do()
+        return True
 
     def _cancel_all(self) -> None:
         for task in tuple(self._living):
             task.cancel()
-        while self._living and self._heap:
-            self._step()
+        while self._living and self._step():
+            pass
 
     # The World protocol.
 
@@ -174,7 +187,7 @@ class VirtualWorld:
 
     def run_until(self, end: int, done: Callable[[], bool] = lambda: False) -> None:
         """Lets things happen until this time (ns), or until `done` after one of them. For worlds without coroutines."""
-        while self._heap and self._heap[0][0] <= end:
+        while self._queue or (self._heap and self._heap[0][0] <= end):
             self._step()
             if done():
                 return
@@ -183,12 +196,15 @@ class VirtualWorld:
     # What tasks, futures and connections need.
 
     def call_at(self, time: int, do: Callable[[], None]) -> None:
-        assert time >= self._now, "the past is over"
+        if time == self._now:
+            self._queue.append(do)
+            return
+        assert time > self._now, "the past is over"
         self._number += 1
         heappush(self._heap, (time, self._number, do))
 
     def call_soon(self, do: Callable[[], None]) -> None:
-        self.call_at(self._now, do)
+        self._queue.append(do)
 
     def call_later(self, do: Callable[[], None]) -> None:
         """After the network's latency."""
