@@ -46,12 +46,13 @@ SOUND: Final = DiskSpeed()
 
 @dataclass(frozen=True)
 class Oscillator:
-    """The machine's monotonic clock: it runs at its own rate, from a time of its own."""
+    """The machine's clocks: both run at its own rate, the monotonic one from a time of its own."""
 
     rate: float = 1.0
     offset_s: float = 0.0
+    """The monotonic clock when the world begins."""
     epoch_s: float = 1.7e9
-    """The wall clock when the monotonic one is 0."""
+    """The wall clock when the world begins: all machines set out with the true time."""
 
 
 class Surroundings(Protocol):
@@ -120,6 +121,9 @@ class Machine:
             level = "ERROR   " if self.damaged else "CRITICAL"
             self.say(f"{level} storage: the node must not start: {error}")
             return False
+        except Exception as error:
+            self._say_failed(error)
+            return False
         self._around.safety.watch(node.raft)
         self.node = node
         self.say(f"INFO    raft: start: term {node.raft.term}, applied {node.replica.applied}")
@@ -162,8 +166,8 @@ class Machine:
 
     def clocks(self) -> Clocks:
         oscillator = self._oscillator
-        time = oscillator.offset_s + self._world.now() * oscillator.rate / NS
-        return Clocks(time, oscillator.epoch_s + time + self.wall_shift_s)
+        passed = self._world.now() * oscillator.rate / NS
+        return Clocks(oscillator.offset_s + passed, oscillator.epoch_s + passed + self.wall_shift_s)
 
     def say(self, line: str) -> None:
         """A line of its log."""
@@ -198,9 +202,12 @@ class Machine:
         except Exception as error:
             if not self._is_own(error):
                 raise
-            self.say("CRITICAL the node failed\n" + "".join(traceback.format_exception(error)).rstrip())
+            self._say_failed(error)
             self.kill()
         self._wake_later()
+
+    def _say_failed(self, error: Exception) -> None:
+        self.say("CRITICAL the node failed\n" + "".join(traceback.format_exception(error)).rstrip())
 
     def _tell_state(self, node: Node) -> None:
         state = (node.raft.term, node.raft.role.value, node.raft.commit)

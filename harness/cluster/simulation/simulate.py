@@ -10,6 +10,7 @@ all faults are lifted, or does not come to rest, is one too (liveness).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -98,7 +99,7 @@ class _Simulation:
         self._outcome = Simulated(experiment, drawn=_drawn(configs[names[0]], speed))
         self._recorder = MemoryRecorder(self._world.now)
         self._healed = False
-        self._served = 0
+        self._final_reads: Counter[EventType] = Counter()
         self._recorder.subscribe(self._observe)
 
     def run(self) -> Simulated:
@@ -134,7 +135,7 @@ class _Simulation:
     async def _peace(self) -> None:
         before = self._terms()
         await self._world.sleep(PEACE_S)
-        if self._served == 0:
+        if self._final_reads[EventType.INVOKE] and not self._final_reads[EventType.OK]:
             self._find("liveness", "no final read was answered, with all faults lifted and a leader elected")
         if self._terms() != before:
             self._find("liveness", f"terms go on changing without any fault: {before}, then {self._terms()}")
@@ -143,7 +144,8 @@ class _Simulation:
         return {machine.name: machine.node.raft.term for machine in self._cluster.running if machine.node is not None}
 
     def _observe(self, event: Event) -> None:
-        self._served += self._healed and event.process != NEMESIS and event.type is EventType.OK
+        if self._healed and event.process != NEMESIS:
+            self._final_reads[event.type] += 1
 
     @contextmanager
     def _phase(self, name: str, seconds: float | None = None) -> Iterator[None]:
