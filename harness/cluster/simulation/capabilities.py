@@ -171,7 +171,8 @@ class SimulatedPackets:
         return _evidence({f"{link.source}->{link.target}": self._words(link) for link in links})
 
     async def verify_healed(self) -> Evidence:
-        return _evidence({}, [f"{fault} still disturbs links" for fault in self._in_force])
+        ill = self.cluster.network.disturbed
+        return _evidence({}, [f"what {link.source} sends to {link.target} is disturbed" for link in ill])
 
     def _set_weather(self, links: Iterable[Link]) -> None:
         for link in links:
@@ -275,6 +276,6 @@ class SimulatedDisks(_OnMachines):
         ill = [
             m.name
             for m in self.cluster.machines.values()
-            if m.disk.full or m.disk.sync_fails or m.speed != m.usual_speed
+            if m.disk.full or m.disk.sync_fails or m.speed != m.usual_speed or m.damaged
         ]
         return _evidence({}, [f"{name}'s disk is not mended" for name in ill])

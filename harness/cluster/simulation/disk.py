@@ -21,11 +21,18 @@ SECTOR_BYTES: Final = 512
 
 @dataclass
 class _File:
-    """durable <= handed <= len(data)."""
+    """durable <= kernel <= handed <= len(data)."""
 
     data: bytearray = field(default_factory=bytearray)
     handed: int = 0
+    kernel: int = 0
+    """So much of it a process has found after a crash: no later kill takes that."""
     durable: int = 0
+
+    @classmethod
+    def sound(cls, data: bytes | bytearray) -> _File:
+        """All of it durable."""
+        return cls(bytearray(data), len(data), len(data), len(data))
 
 
 @dataclass(frozen=True)
@@ -79,11 +86,12 @@ class Disk:
         if file.durable == 0:
             self._removed.clear()
         file.durable = max(file.durable, size)
+        file.kernel = max(file.kernel, size)
 
     def truncate(self, name: str, size: int) -> None:
-        file = self._files[name]
-        del file.data[size:]
-        file.handed = file.durable = min(file.durable, size)
+        """What is left is durable: the file is synced at once."""
+        data = self._files[name].data
+        self._files[name] = _File.sound(data[:size])
 
     def remove(self, name: str) -> None:
         self._removed.append((name, self._files.pop(name)))
@@ -99,7 +107,7 @@ class Disk:
         if self.sync_fails:
             raise DiskError(f"{name}: input/output error")
         self._replacing.remove((name, data))
-        self._files[name] = _File(bytearray(data), len(data), len(data))
+        self._files[name] = _File.sound(data)
         self._removed.clear()
 
     # Crashes
@@ -108,7 +116,7 @@ class Disk:
         """The process is gone, what it had handed to the kernel is not."""
         self._end_replacements()
         for name, file in list(self._files.items()):
-            self._keep(name, file, file.handed if self._rng.random() < 0.5 else file.durable)
+            self._keep(name, file, file.handed if self._rng.random() < 0.5 else file.kernel)
 
     def lose_power(self) -> None:
         self._end_replacements()
@@ -121,7 +129,7 @@ class Disk:
     def _end_replacements(self) -> None:
         for name, data in self._replacing:
             if self._rng.random() < 0.5:
-                self._files[name] = _File(bytearray(data), len(data), len(data))
+                self._files[name] = _File.sound(data)
         self._replacing.clear()
 
     def _tear(self, name: str, file: _File) -> None:
@@ -133,7 +141,7 @@ class Disk:
         self._keep(name, file, kept)
         if self._rng.random() < 0.3:
             self._lose_sectors(file)
-        file.durable = file.handed = len(file.data)
+        file.durable = file.kernel = file.handed = len(file.data)
 
     def _keep(self, name: str, file: _File, size: int) -> None:
         self.lost_bytes += len(file.data) - size
@@ -141,7 +149,7 @@ class Disk:
             del self._files[name]
             return
         del file.data[size:]
-        file.handed = size
+        file.handed = file.kernel = size
 
     def _lose_sectors(self, file: _File) -> None:
         for sector in range(file.durable // SECTOR_BYTES, len(file.data) // SECTOR_BYTES + 1):

@@ -1,7 +1,7 @@
 """A network that delays, loses, duplicates, reorders, cuts and clogs. Messages travel as `driver.wire`'s bytes.
 
 On a link from one node to another, messages arrive in the order in which they were sent, as over one connection, but
-where the weather says otherwise. What is under way when a link is cut is lost; what is sent into a clogged link waits,
+where the weather says otherwise. What would arrive while a link is cut is lost; what is sent into a clogged link waits,
 and comes when it is free again.
 """
 
@@ -144,6 +144,11 @@ class Network:
 
     def set_weather(self, link: Link, weather: Weather) -> None:
         self.way(*link).weather = weather
+
+    @property
+    def disturbed(self) -> list[Link]:
+        """Links that are clogged, or whose weather is not fair."""
+        return [Link(*link) for link, way in self._ways.items() if way.clogs or way.weather is not FAIR]
 
     def hears(self, sender: str, to: str) -> bool:
         """Whether messages get through just now."""
