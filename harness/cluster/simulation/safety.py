@@ -78,15 +78,16 @@ class Safety:
 
     def saw_ready(self, raft: Raft, ready: Ready) -> None:
         if raft.role is Role.LEADER:
-            self._leads(raft)
+            self._leads(raft, ready.entries)
         if ready.entries:
             self._log_matching(raft, ready.entries)
         for entry in ready.committed:
             self._commits(raft, entry)
         if ready.snapshot is not None:
             self.installed += 1
-            known = self.committed[ready.snapshot.index - 1].entry
-            self._require(known.term == ready.snapshot.term, f"{raft.id} installs a snapshot of a log that never was")
+            index, term = ready.snapshot.index, ready.snapshot.term
+            known = self.committed[index - 1].entry.term if index <= len(self.committed) else None
+            self._require(known == term, f"{raft.id} installs a snapshot of a log that never was")
 
     def saw_step(self, node: Node) -> None:
         """After every input of a node."""
@@ -125,13 +126,13 @@ class Safety:
         knows = raft.term > term or (raft.term == term and raft.vote == candidate) or not term
         self._require(knows, f"election safety: {raft.id} has forgotten its vote for {candidate} in term {term}")
 
-    def _leads(self, raft: Raft) -> None:
+    def _leads(self, raft: Raft, entries: tuple[Entry, ...]) -> None:
         leader = self.leaders.get(raft.term)
         if leader is None:
             self.leaders[raft.term] = raft.id
             self._leader_completeness(raft)
         self._require(leader in (None, raft.id), f"election safety: {leader} and {raft.id} both lead term {raft.term}")
-        self._leader_append_only(raft)
+        self._leader_append_only(raft, entries)
 
     def _leader_completeness(self, raft: Raft) -> None:
         self._require(
@@ -150,10 +151,12 @@ class Safety:
                 return committed.entry.index
         return 0
 
-    def _leader_append_only(self, raft: Raft) -> None:
+    def _leader_append_only(self, raft: Raft, entries: tuple[Entry, ...]) -> None:
+        """`entries`: what it has just added."""
         term, last_index, last_term = self._led.get(raft.id, (0, 0, 0))
         if term == raft.term:
             kept = raft.last_index >= last_index and raft.term_at(last_index) in (None, last_term)
+            kept = kept and (not entries or entries[0].index > last_index)
             self._require(kept, f"leader append-only: {raft.id} changed its log in term {term}")
         self._led[raft.id] = (raft.term, raft.last_index, raft.term_at(raft.last_index) or 0)
 
@@ -164,6 +167,8 @@ class Safety:
             known = self._entries.setdefault((entry.index, entry.term), new)
             same = known[0] == new[0] and known[2] == new[2] and (known[1] == new[1] or None in (known[1], new[1]))
             self._require(same, f"log matching: {raft.id} stores another entry {entry.index} of term {entry.term}")
+            if known[1] is None:
+                self._entries[entry.index, entry.term] = new
             previous = entry.term
 
     def _commits(self, raft: Raft, entry: Entry) -> None:
