@@ -204,6 +204,7 @@ def validated(experiment: Experiment) -> Experiment:
     if swarm is None:
         swarm = experiment.cluster == "sim" and list(experiment.nemesis) == [ALL] and script is None
     faults = resolve_faults(experiment.nemesis, experiment.cluster) if script is None else script.kinds
+    _check_faults(faults, experiment.cluster)
     return msgspec.structs.replace(experiment, nemesis=faults, swarm=swarm)
 
 
@@ -270,6 +271,16 @@ def _check_simulated(experiment: Experiment) -> None:
     for name in ("node-source", "image", "keep"):
         if getattr(experiment, name.replace("-", "_")):
             raise BadInput(f"--{name} says something about containers: --cluster sim has none.")
+
+
+def _check_faults(faults: Sequence[str], cluster: str) -> None:
+    """Raises BadInput for a kind that this cluster cannot do."""
+    for name in faults:
+        needs = plugins.load("fault", name).needs
+        if needs not in CLUSTERS[cluster]:
+            able = [other for other in CLUSTERS if needs in CLUSTERS[other]]
+            hint = f"give --cluster {able[0]}." if able else "no cluster offers that."
+            raise BadInput(f"--cluster {cluster} cannot do {name} faults, which need control over its {needs}: {hint}")
 
 
 def resolve_workloads(asked: Sequence[str]) -> tuple[str, ...]:
