@@ -1,0 +1,77 @@
+"""Leaders that nobody can have answered: those that do not step down are found, and no others."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cluster import Link
+from harness.cluster.simulation.cluster import SimulatedCluster
+from harness.cluster.simulation.watch import Watch
+from tests.simulation.small import lead, pass_time, started
+
+
+def watched(cluster: SimulatedCluster) -> list[str]:
+    found: list[str] = []
+    cluster.world.spawn(Watch(cluster, found.append).run(), name="watch")
+    return found
+
+
+def isolate(cluster: SimulatedCluster) -> None:
+    """The leader, one way and the other."""
+    name = lead(cluster).name
+    others = [other for other in cluster.names if other != name]
+    cluster.network.cut([link for other in others for link in (Link(name, other), Link(other, name))])
+
+
+@pytest.mark.parametrize("bug", [None, "lead-without-quorum"])
+def test_a_leader_that_is_cut_off(bug: str | None) -> None:
+    cluster = started(3, bug=bug)
+    found = watched(cluster)
+    isolate(cluster)
+    name = lead(cluster).name
+    pass_time(cluster, 5)
+    assert len(found) == (bug is not None)
+    assert all(text.startswith(f"{name} has led term ") for text in found)
+
+
+def test_one_that_is_deaf_is_cut_off_too() -> None:
+    """What it says is heard, so nobody else is elected."""
+    cluster = started(3, bug="lead-without-quorum")
+    found = watched(cluster)
+    name = lead(cluster).name
+    cluster.network.cut([Link(other, name) for other in cluster.names if other != name])
+    pass_time(cluster, 5)
+    assert len(found) == 1
+
+
+def test_a_leader_with_a_quorum_may_lead_for_ever() -> None:
+    cluster = started(3, bug="lead-without-quorum")
+    found = watched(cluster)
+    name = lead(cluster).name
+    other = next(other for other in cluster.names if other != name)
+    cluster.network.cut([Link(name, other), Link(other, name)])
+    pass_time(cluster, 10)
+    assert found == []
+
+
+def test_followers_that_are_down_or_stand_still_are_no_quorum() -> None:
+    for still in ("kill", "pause"):
+        cluster = started(3, bug="lead-without-quorum")
+        found = watched(cluster)
+        for machine in cluster.running:
+            if machine is not cluster.leader:
+                getattr(machine, still)()
+        pass_time(cluster, 5)
+        assert len(found) == 1
+
+
+def test_a_paused_leader_cannot_step_down() -> None:
+    cluster = started(3)
+    found = watched(cluster)
+    leader = lead(cluster)
+    isolate(cluster)
+    leader.pause()
+    pass_time(cluster, 10)
+    leader.resume()
+    pass_time(cluster, 5)
+    assert found == []
