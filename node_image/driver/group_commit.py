@@ -42,6 +42,11 @@ class GroupCommit:
         """Whether a snapshot is on its way to the disk, or waits for its turn."""
         return self._replacing is not None or any(isinstance(r, Ready) and r.snapshot for r in self._queue)
 
+    @property
+    def stored_bytes(self) -> int:
+        """Of all records that were gathered since the start."""
+        return self._storage.stored_bytes
+
     def deadline(self) -> float:
         """Monotonic seconds by which `flush` is wanted: what waits for the disk waits for no time."""
         return _NEVER

@@ -61,7 +61,8 @@ class Node:
         if recovered.snapshot is not None:
             self._restore_recovered(recovered.snapshot, clocks.monotonic)
         self._snapshot_index = recovered.snapshot.index if recovered.snapshot else 0
-        self._bytes_since_snapshot = 0
+        self._snapshot_bytes = 0
+        """What the log had stored, in all, when the last snapshot was made."""
         storage = Storage(recovered, segment_bytes=config.segment_bytes)
         self._log = variant(GroupCommit, bugs)(storage)
         self._tracer = Tracer(self.raft, self.replica)
@@ -176,7 +177,7 @@ class Node:
     def _apply(self, ready: Ready, now: float) -> None:
         if ready.snapshot is not None:
             self.replica.restore(ready.snapshot, now)
-            self._snapshot_index, self._bytes_since_snapshot = ready.snapshot.index, 0
+            self._snapshot_index, self._snapshot_bytes = ready.snapshot.index, self._log.stored_bytes
         for _, run in groupby(ready.committed, key=_checkpoint):
             self._commit(list(run), now)
         self.replica.reads(ready.reads)
@@ -186,14 +187,13 @@ class Node:
     def _commit(self, entries: Sequence[Entry], now: float) -> None:
         self.replica.commit(entries, now)
         self.raft.applied(entries[-1].index)
-        self._bytes_since_snapshot += sum([len(entry.data) for entry in entries])
         if entries[-1].index % CHECKPOINT_ENTRIES == 0:
             self._effects.append(self._tracer.record("apply", now))
 
     def _snapshot_when_due(self) -> None:
         since = self.replica.applied - self._snapshot_index
         many = since >= self.config.snapshot_every_entries
-        if not (many or self._bytes_since_snapshot >= self.config.snapshot_every_bytes):
+        if not (many or self._log.stored_bytes - self._snapshot_bytes >= self.config.snapshot_every_bytes):
             return
         if self._log.busy_with_snapshot:
             return
@@ -201,7 +201,7 @@ class Node:
         term = self.raft.term_at(index)
         assert term is not None, "the last applied entry is still in memory"
         snapshot = Snapshot(index, term, self.raft.configuration_at(index), self.replica.snapshot_data())
-        self._snapshot_index, self._bytes_since_snapshot = index, 0
+        self._snapshot_index, self._snapshot_bytes = index, self._log.stored_bytes
         self._effects += self._log.save(snapshot)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from node_image.raft.messages import (
     AppendAccepted,
     AppendEntries,
@@ -13,7 +15,9 @@ from node_image.raft.messages import (
 )
 from node_image.raft.snapshots import Assembly
 from node_image.raft.state import State
-from node_image.raft.types import NodeId, Snapshot
+from node_image.raft.types import EntryKind, NodeId, Snapshot
+
+_CONFIGURATION: Final = EntryKind.CONFIGURATION
 
 
 class Follower:
@@ -32,7 +36,9 @@ class Follower:
         if cut_from is not None:
             state.durability.cut(cut_from)
             state.configuration_cut(cut_from)
-        state.configuration_appended(message.entries)
+        for entry in message.entries:
+            if entry.kind is _CONFIGURATION:
+                state.configuration_appended(entry)
         state.log.commit_to(min(message.commit, match))
         state.outbox.accept(leader, AppendAccepted(state.term, match))
 

@@ -107,5 +107,5 @@ class Membership:
         data = encode_configuration(configuration)
         entry = Entry(state.term, state.log.last_index + 1, EntryKind.CONFIGURATION, data)
         state.log.append([entry])
-        state.configuration_appended([entry])
+        state.configuration_appended(entry)
         self._replication.configuration_changed()

@@ -61,6 +61,7 @@ _TO_A_LEADER: Final[dict[type, Callable[[Leadership, NodeId, Any], None]]] = {
     HeartbeatResponse: Leadership.heartbeat_answered,
     InstallSnapshotResponse: Leadership.snapshot_answered,
 }
+_NEVER: Final = float("inf")
 _VOTE_REQUESTS: Final = (RequestVote, RequestPreVote)
 _OF_ANY_TERM: Final = (RequestPreVote, ReadIndexRequest, ReadIndexResponse)
 """Worth an answer, or right, also when the sender's term is an old one."""
@@ -210,7 +211,8 @@ class Raft:
         """When `tick` is due next; never, for a node that does not campaign."""
         if self._leadership is not None:
             return self._leadership.deadline
-        return self._state.election_due if self._state.may_campaign else float("inf")
+        state = self._state
+        return state.election_due if state.is_voter or state.may_campaign else _NEVER
 
     def propose(self, data: Sequence[bytes], now: float) -> list[tuple[int, int]]:
         """Append commands to the leader's log; the (term, index) of each. It is committed if and only if the entry

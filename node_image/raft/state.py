@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Final
 
 from node_image.raft.config import RaftConfig
 from node_image.raft.configurations import Configurations
@@ -14,8 +13,6 @@ from node_image.raft.messages import AppendAccepted, Message
 from node_image.raft.ready import Notice, ReadState
 from node_image.raft.types import Configuration, Entry, EntryKind, HardState, NodeId, Role, Snapshot
 from node_image.variants import variant
-
-_CONFIGURATION: Final = EntryKind.CONFIGURATION
 
 
 class Outbox:
@@ -58,6 +55,7 @@ class State:
         "durability",
         "election_due",
         "id",
+        "is_voter",
         "leader",
         "log",
         "now",
@@ -92,7 +90,9 @@ class State:
         offset, offset_term = (snapshot.index, snapshot.term) if snapshot is not None else (0, 0)
         self.log = variant(Log, bugs)(offset, offset_term, entries)
         self._follow_snapshot(snapshot.configuration if snapshot is not None else config.configuration)
-        self.configuration_appended([entry for entry in entries if entry.index > offset])
+        for entry in entries:
+            if entry.kind is EntryKind.CONFIGURATION:
+                self.configuration_appended(entry)
         self._recall(hard_state)
         self.durability = Durability(self.log.last_index)
         self.outbox = variant(Outbox, bugs)()
@@ -112,10 +112,6 @@ class State:
     @property
     def hard_state(self) -> HardState:
         return HardState(self.term, self.vote)
-
-    @property
-    def is_voter(self) -> bool:
-        return self.configuration.has_voter(self.id)
 
     @property
     def may_campaign(self) -> bool:
@@ -159,11 +155,10 @@ class State:
     # The configuration in force, and the other members in a fixed order: a set's differs between processes, and a seed
     # has to decide everything.
 
-    def configuration_appended(self, entries: Sequence[Entry]) -> None:
-        """Entries that the log has now; few name a configuration, and none costs more than a look."""
-        for entry in entries:
-            if entry.kind is _CONFIGURATION and self.configurations.appended(entry):
-                self._put_in_force()
+    def configuration_appended(self, entry: Entry) -> None:
+        """A configuration entry that the log has now."""
+        if self.configurations.appended(entry):
+            self._put_in_force()
 
     def configuration_cut(self, index: int) -> None:
         """The log ends before `index` now."""
@@ -179,5 +174,9 @@ class State:
         self._put_in_force()
 
     def _put_in_force(self) -> None:
-        self.configuration = self.configurations.in_force
-        self.peers = tuple(sorted(self.configuration.members - {self.id}))
+        self._go_by(self.configurations.in_force)
+
+    def _go_by(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.peers = tuple(sorted(configuration.members - {self.id}))
+        self.is_voter = configuration.has_voter(self.id)

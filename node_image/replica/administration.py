@@ -30,7 +30,6 @@ class _Transfer(NamedTuple):
     client: Client
     to: str
     term: int
-    deadline: float
 
 
 class Administration:
@@ -45,11 +44,8 @@ class Administration:
         self._answer = answer
         self._change: _Change | None = None
         self._transfer: _Transfer | None = None
-
-    @property
-    def deadline(self) -> float:
-        """When to ask for `tick`. Monotonic seconds."""
-        return inf if self._transfer is None else self._transfer.deadline
+        self.deadline = inf
+        """When to ask for `tick`: of the last transfer, done or not. Monotonic seconds."""
 
     # From clients
 
@@ -64,7 +60,8 @@ class Administration:
     def transfer(self, client: Client, to: str, now: float) -> None:
         """Raises BadRequest."""
         if self._begins(client, lambda: self._raft.transfer_leadership(to, now)):
-            self._transfer = _Transfer(client, to, self._raft.term, now + self._wait_s)
+            self.deadline = now + self._wait_s
+            self._transfer = _Transfer(client, to, self._raft.term)
 
     def _begins(self, client: Client, begin: Callable[[], None]) -> bool:
         try:
@@ -126,9 +123,11 @@ class Administration:
                 self._answer(waiting.client, refusal(word, definite=False, leader=leader, detail=notice.value))
 
     def tick(self, now: float) -> None:
-        transfer = self._transfer
-        if transfer is not None and transfer.deadline <= now:
-            self._transfer = None
+        if now < self.deadline:
+            return
+        self.deadline = inf
+        transfer, self._transfer = self._transfer, None
+        if transfer is not None:
             self._answer(transfer.client, refusal("unavailable", definite=False, leader=self._raft.leader))
 
 

@@ -8,7 +8,8 @@ from struct import Struct
 from typing import Final
 
 MAX_FRAME_BYTES: Final = 64 << 20
-VERSION: Final = 1
+VERSION: Final = 2
+"""2: changes of the membership and transfers of the leadership (a vote request says whether it is one)."""
 
 _LENGTH: Final = Struct(">I")
 

@@ -39,6 +39,8 @@ class Storage:
         """The one before what is gathered."""
         self._snapshot_index = recovered.marked_index
         self._records: list[tuple[RecordType, bytes]] = []
+        self.stored_bytes = 0
+        """Of all records since the start, before they are deflated."""
         self._last_index = 0
         """The highest index among the gathered entries."""
         self._begin(recovered)
@@ -83,6 +85,7 @@ class Storage:
         self._gather(RecordType.SNAPSHOT, payloads.snapshot(index, term))
 
     def _gather(self, record_type: RecordType, payload: bytes) -> None:
+        self.stored_bytes += len(payload)
         self._records.append((record_type, payload))
 
     def write(self) -> Write:

@@ -63,8 +63,7 @@ class CountsLearners(_Counting):
 @mistake(bugs.CONFIGURATION_WHEN_COMMITTED, instead_of=State)
 class UsesWhatIsCommitted(State):
     def _put_in_force(self) -> None:
-        self.configuration = self.configurations.at(self.log.committed)
-        self.peers = tuple(sorted(self.configuration.members - {self.id}))
+        self._go_by(self.configurations.at(self.log.committed))
 
     def commit_has_moved(self) -> bool:
         """True if another configuration is in force."""
