@@ -12,6 +12,7 @@ import msgspec
 from tabulate import tabulate
 
 from harness import plugins
+from harness.cli.hunt import hunt
 from harness.cli.options import debug_option, json_option
 from harness.system import Bug, System
 
@@ -47,6 +48,7 @@ def bugs(
     raftstorm bugs                      all of them
     raftstorm bugs --group reads        one group
     raftstorm bugs wall-clock-lease     one of them, and how to find it
+    raftstorm bugs hunt                 which of them are found, by what, and how soon
     """
     context.obj = _catalogue(system, node_source)
     if context.invoked_subcommand is None:
@@ -68,6 +70,9 @@ def show(catalogue: Mapping[str, Bug], name: str, as_json: bool, debug: bool) ->
         return
     for title, text in _told(bug):
         click.echo(textwrap.fill(text, 110, initial_indent=title.ljust(FIRST), subsequent_indent=" " * FIRST))
+
+
+bugs.add_command(hunt)
 
 
 def _catalogue(system: str, node_source: str | None) -> Mapping[str, Bug]:

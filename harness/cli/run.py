@@ -114,7 +114,7 @@ def _one_run(experiment: Experiment, number: int, as_json: bool) -> tuple[dict[s
     with display(progress) as shown:
         shown.say(f"run {folder.name}, seed {seed}, in {folder.path}")
         try:
-            verdict, interrupted = _record_and_judge(experiment, folder, progress, shown)
+            verdict, interrupted = record_and_judge(experiment, folder, progress, shown)
         except BaseException:
             folder.discard_if_empty()
             raise
@@ -128,9 +128,10 @@ def _run_name(experiment: Experiment, number: int) -> str:
     return experiment.name if experiment.runs == 1 else f"{experiment.name}-{number + 1}"
 
 
-def _record_and_judge(
+def record_and_judge(
     experiment: Experiment, folder: RunFolder, progress: Progress, shown: Display
 ) -> tuple[dict[str, Any], bool]:
+    """Makes one run; its verdict, and whether somebody interrupted it."""
     if experiment.cluster == "sim":
         return _simulate_and_judge(experiment, folder, progress, shown), False
     runner = Runner(experiment, folder, progress, shown)

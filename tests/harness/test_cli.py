@@ -92,7 +92,7 @@ def test_an_interrupted_run_is_the_last_of_its_campaign(
         verdict = {"verdict": "valid", "run": "r", "seed": experiment.seed, "seconds": 1, "operations": {"total": 1}}
         return verdict, len(seeds) == 2
 
-    monkeypatch.setattr("harness.cli.run._record_and_judge", record_and_judge)
+    monkeypatch.setattr("harness.cli.run.record_and_judge", record_and_judge)
     assert command("run", "--runs", "4", "--seed", "7", "--name", "some", "--json") == 0
     assert seeds == [7, 8]
     assert len(json.loads(capsys.readouterr().out.strip().splitlines()[-1])["runs"]) == 2
