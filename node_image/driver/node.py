@@ -61,8 +61,8 @@ class Node:
         if recovered.snapshot is not None:
             self._restore_recovered(recovered.snapshot, clocks.monotonic)
         self._snapshot_index = recovered.snapshot.index if recovered.snapshot else 0
-        self._snapshot_bytes = 0
-        """What the log had stored, in all, when the last snapshot was made."""
+        self._snapshot_due_bytes = config.snapshot_every_bytes
+        """What the log will have stored, in all, when the next snapshot is due."""
         storage = Storage(recovered, segment_bytes=config.segment_bytes)
         self._log = variant(GroupCommit, bugs)(storage)
         self._tracer = Tracer(self.raft, self.replica)
@@ -177,7 +177,7 @@ class Node:
     def _apply(self, ready: Ready, now: float) -> None:
         if ready.snapshot is not None:
             self.replica.restore(ready.snapshot, now)
-            self._snapshot_index, self._snapshot_bytes = ready.snapshot.index, self._log.stored_bytes
+            self._snapshot_made(ready.snapshot.index)
         for _, run in groupby(ready.committed, key=_checkpoint):
             self._commit(list(run), now)
         self.replica.reads(ready.reads)
@@ -190,10 +190,13 @@ class Node:
         if entries[-1].index % CHECKPOINT_ENTRIES == 0:
             self._effects.append(self._tracer.record("apply", now))
 
+    def _snapshot_made(self, index: int) -> None:
+        self._snapshot_index = index
+        self._snapshot_due_bytes = self._log.stored_bytes + self.config.snapshot_every_bytes
+
     def _snapshot_when_due(self) -> None:
         since = self.replica.applied - self._snapshot_index
-        many = since >= self.config.snapshot_every_entries
-        if not (many or self._log.stored_bytes - self._snapshot_bytes >= self.config.snapshot_every_bytes):
+        if since < self.config.snapshot_every_entries and self._log.stored_bytes < self._snapshot_due_bytes:
             return
         if self._log.busy_with_snapshot:
             return
@@ -201,7 +204,7 @@ class Node:
         term = self.raft.term_at(index)
         assert term is not None, "the last applied entry is still in memory"
         snapshot = Snapshot(index, term, self.raft.configuration_at(index), self.replica.snapshot_data())
-        self._snapshot_index, self._snapshot_bytes = index, self._log.stored_bytes
+        self._snapshot_made(index)
         self._effects += self._log.save(snapshot)
 
 

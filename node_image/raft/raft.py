@@ -295,14 +295,13 @@ class Raft:
     def ready(self) -> Ready | None:
         """What has to happen because of the inputs since the last call; None if nothing."""
         leadership = self._leadership
-        if leadership is not None and leadership.membership.under_way and leadership.membership.removes_leader:
+        if leadership is None:
+            self._forwarded.flush()
+        elif leadership.membership.under_way and leadership.membership.removes_leader:
             leadership.hand_over()
             self._become_follower(self._state.term)
-            leadership = None
-        if leadership is not None:
-            leadership.flush()
         else:
-            self._forwarded.flush()
+            leadership.flush()
         state, outbox = self._state, self._state.outbox
         hard_state = self._changed_hard_state()
         entries = state.log.take_unhanded()

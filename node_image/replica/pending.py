@@ -50,7 +50,9 @@ class Pending:
         self.size_bytes += len(proposal.data)
 
     def pop(self, index: int) -> list[Proposal] | tuple[()]:
-        found = self._proposals.pop(index, ())
+        found = self._proposals.pop(index, None)
+        if found is None:
+            return ()
         for proposal in found:
             self.size_bytes -= len(proposal.data)
         return found
