@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 CHECKER_LIMIT_S: Final = 60.0
 """Of each checker, in a trial: a time-out is no finding."""
-DEFAULTS: Final[Mapping[str, Any]] = {"cluster": "sim", "time-limit": 20.0, "rate": 60.0}
-"""Of searches, where they differ from those of a run: shorter and calmer runs are more runs, and more beginnings."""
+DEFAULTS: Final[Mapping[str, Any]] = {"cluster": "sim", "workload": "all", "time-limit": 20.0, "rate": 60.0}
+"""Of searches, where they differ from those of a run: shorter and calmer runs are more runs, and more beginnings; of
+all workloads each run draws some."""
 OWN: Final = ("runs", "name", "results", "keep")
 """Options that say nothing about what happens in a trial."""
 

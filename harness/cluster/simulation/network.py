@@ -1,5 +1,9 @@
 """A network that delays, loses, duplicates, reorders, cuts and clogs. Messages travel as `driver.wire`'s bytes.
 
+A message is sent at most once, which is what nodes may rely on (driver.effects.Send) and what connections give. Raft's
+own messages are doubled all the same, for Raft needs no such promise; a forwarded request is not, since its second copy
+would be refused by a leader that has just been deposed, and the refusal be taken for the fate of the first.
+
 On a link from one node to another, messages arrive in the order in which they were sent, as over one connection, but
 where the weather says otherwise. What would arrive while a link is cut is lost; what is sent into a clogged link waits,
 and comes when it is free again.
@@ -16,6 +20,7 @@ from harness.cluster import Link
 from harness.cluster.simulation.messages import Witness
 from harness.world.virtual import NS, VirtualWorld
 from node_image.driver.wire import PeerMessage, decode, encode
+from node_image.replica.messages import ReplicaMessage
 
 Deliver = Callable[[str, str, PeerMessage], None]
 
@@ -83,14 +88,15 @@ class Network:
         elif way.weather is FAIR:
             self._post(way, sender, to, number, data, self._fair_delay())
         else:
-            self._brave(way, sender, to, number, data)
+            copies = 1 if isinstance(message, ReplicaMessage) else 1 + (self._rng.random() < way.weather.duplicate)
+            self._brave(way, sender, to, number, data, copies)
 
     def _fair_delay(self) -> int:
         return int(FAIR.delay_s * NS * (0.5 + self._rng.random()))
 
-    def _brave(self, way: _Way, sender: str, to: str, number: int, data: bytes) -> None:
+    def _brave(self, way: _Way, sender: str, to: str, number: int, data: bytes, copies: int) -> None:
         weather, rng = way.weather, self._rng
-        for _ in range(1 + (rng.random() < weather.duplicate)):
+        for _ in range(copies):
             if rng.random() < weather.loss:
                 self._lose(number, sender, to)
                 continue

@@ -182,9 +182,17 @@ def _scripted(plan: Plan, script: Script) -> Plan:
 
 def _drawn_plan(rng: Random, plan: Plan) -> Plan:
     kinds = swarm.some_kinds(rng, plan.kinds)
-    interval_s = max(round(plan.experiment.nemesis_interval * swarm.interval_factor(rng), 3), 0.5)
-    experiment = msgspec.structs.replace(plan.experiment, nemesis=tuple(kinds), nemesis_interval=interval_s)
-    return replace(plan, experiment=experiment, kinds=kinds)
+    workloads = swarm.some_workloads(rng, plan.workloads)
+    read_mode = swarm.read_mode(rng)
+    asked = plan.experiment
+    experiment = msgspec.structs.replace(
+        asked,
+        nemesis=tuple(kinds),
+        nemesis_interval=max(round(asked.nemesis_interval * swarm.interval_factor(rng), 3), 0.5),
+        workload=tuple(workload.name for workload in workloads),
+        read_mode=asked.read_mode or read_mode,
+    )
+    return replace(plan, experiment=experiment, kinds=kinds, workloads=workloads)
 
 
 def _drawn(config: Any, speed: Any) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Runs that have a little of everything meet the same middling situations again and again. Runs that leave things out meet
 what those would have covered up (Groce et al., "Swarm Testing", ISSTA 2012). So a run draws a part of the kinds of
-fault, of each a part of its variants, how often they come, and how its nodes, disks and clocks are.
+fault, of each a part of its variants, how often they come, some of the workloads where many were asked for, and how its
+nodes, disks and clocks are.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from typing import Any, Final
 
 from harness.cluster.simulation.machine import DiskSpeed, Oscillator
 from harness.nemesis.fault import FaultKind, Injection, Variant, View
+from harness.workload import Workload
 from node_image.driver.config import NodeConfig
 
 KIND_SHARE: Final = 0.55
 VARIANT_SHARE: Final = 0.6
-INTERVAL_FACTORS: Final = (0.3, 0.6, 1.0, 2.0)
-MOST_DRIFT: Final = 0.04
-"""Of a monotonic clock. Leases allow 0.1 between two of them."""
+INTERVAL_FACTORS: Final = (0.1, 0.2, 0.4, 1.0)
+MOST_WORKLOADS: Final = 3
+READ_MODES: Final = (None, None, "lease")
+"""Of runs that were not asked for one."""
+DRIFTS: Final = (0.0, 0.001, 0.05)
+"""Of monotonic clocks, either way. A lease is shorter by a tenth than what it rests on: 1.05 / 0.95 is just within."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,18 @@ def _some_variants(rng: Random, kind: FaultKind) -> tuple[str, ...]:
     return tuple(drawn or [rng.choice(names)])
 
 
+def some_workloads(rng: Random, workloads: Sequence[Workload]) -> list[Workload]:
+    """One to three of them; two are few enough to stay."""
+    if len(workloads) < MOST_WORKLOADS:
+        return list(workloads)
+    drawn = rng.sample(range(len(workloads)), rng.randint(1, MOST_WORKLOADS))
+    return [workloads[number] for number in sorted(drawn)]
+
+
+def read_mode(rng: Random) -> str | None:
+    return rng.choice(READ_MODES)
+
+
 def interval_factor(rng: Random) -> float:
     """Of the mean time between two faults of a kind."""
     return rng.choice(INTERVAL_FACTORS)
@@ -96,8 +113,9 @@ def configurations(rng: Random, names: Sequence[str], bug: str | None) -> dict[s
 
 
 def oscillators(rng: Random, names: Sequence[str]) -> dict[str, Oscillator]:
-    drift = rng.choice((0.0, 0.001, MOST_DRIFT))
-    return {name: Oscillator(1 + rng.uniform(-drift, drift), rng.uniform(0, 1e5)) for name in names}
+    """Clocks run as fast or as slow as this run's may, or true: what lies between shows less."""
+    drift = rng.choice(DRIFTS)
+    return {name: Oscillator(1 + drift * rng.choice((-1, 0, 1)), rng.uniform(0, 1e5)) for name in names}
 
 
 def disk_speed(rng: Random) -> DiskSpeed:
