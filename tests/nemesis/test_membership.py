@@ -10,7 +10,7 @@ import pytest
 
 from harness.cluster import Evidence
 from harness.cluster.simulation.capabilities import capabilities
-from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
+from harness.cluster.simulation.cluster import SimulatedCluster
 from harness.errors import BadInput
 from harness.nemesis.fault import NoTarget, View
 from harness.nemesis.membership import FAULT, HandingOver, Leaving
@@ -70,7 +70,7 @@ class Scene:
         names = NODES[:3]
         configs = {name: NodeConfig(node=name, peers=frozenset(names)) for name in names}
         self.cluster = SimulatedCluster(self.world, configs)
-        self.able = capabilities(self.cluster, SimulatedSystem(self.cluster))
+        self.able = capabilities(self.cluster)
         self.cluster.start()
 
     async def settled(self) -> str:

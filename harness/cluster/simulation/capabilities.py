@@ -21,7 +21,7 @@ ANSWER_S: Final = 10.0
 """Until a process that was started has recovered, and takes part."""
 
 
-def capabilities(cluster: SimulatedCluster, system: SimulatedSystem) -> Capabilities:
+def capabilities(cluster: SimulatedCluster) -> Capabilities:
     return Capabilities(
         network=SimulatedNetwork(cluster),
         processes=SimulatedProcesses(cluster),
@@ -29,7 +29,7 @@ def capabilities(cluster: SimulatedCluster, system: SimulatedSystem) -> Capabili
         packets=SimulatedPackets(cluster),
         power=SimulatedPower(cluster),
         disks=SimulatedDisks(cluster),
-        membership=system.membership(cluster.world, cluster.nodes),
+        membership=SimulatedSystem(cluster).membership(cluster.world, cluster.nodes),
     )
 
 

@@ -122,7 +122,7 @@ class _Simulation:
         watching = world.spawn(watch.run(), name="watch")
         with self._phase("waiting for a leader"):
             await wait_leader(world, monitor, LEADER_DEADLINE_S)
-        stage = Stage(world, system, cluster.nodes, capabilities(cluster, system))
+        stage = Stage(world, system, cluster.nodes, capabilities(cluster))
         conductor = Conductor(self._plan, stage, monitor, self._recorder, self._phase)
         await conductor.conduct()
         if not conductor.caught_up:
