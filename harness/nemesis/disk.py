@@ -75,7 +75,8 @@ class DiskFault:
 
     def plan(self, variant: str, view: View, rng: Random) -> Damage:
         shape, _, target = variant.rpartition("-")
-        return Damage(choose(target, view, rng), shape, round(rng.uniform(0.02, 0.8), 3))
+        sync_s = round(rng.uniform(0.02, 0.8), 3)
+        return Damage(choose(target, view, rng), shape, sync_s if shape == SLOW else 0.0)
 
     def exact(self, details: Mapping[str, Any], view: View) -> Damage:
         """`nodes`: whose; `shape`: slow (with `sync_s`, the seconds of a sync), full, sync-fails or bit-flip."""

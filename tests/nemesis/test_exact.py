@@ -7,18 +7,25 @@ from typing import Any
 
 import pytest
 
-from harness.cluster import Link
+from harness.cluster import Hindrance, Link
+from harness.errors import BadInput
 from harness.nemesis import Begin, End
 from harness.nemesis.clock import FAULT as CLOCK
 from harness.nemesis.clock import Drift, Jump, Strobe
+from harness.nemesis.disk import FAULT as DISK
+from harness.nemesis.disk import Damage
 from harness.nemesis.exact import EXACT
 from harness.nemesis.fault import FaultKind, NoTarget, View
+from harness.nemesis.packets import FAULT as PACKETS
+from harness.nemesis.packets import Disturbance
 from harness.nemesis.partition import FAULT as PARTITION
+from harness.nemesis.power import FAULT as POWER
+from harness.nemesis.power import Outage
 from harness.nemesis.process import KILL, PAUSE
 from tests.nemesis.test_nemesis import after, stage
 from tests.nemesis.test_plans import FIVE
 
-KINDS: list[FaultKind] = [PARTITION, KILL, PAUSE, CLOCK]
+KINDS: list[FaultKind] = [PARTITION, KILL, PAUSE, CLOCK, PACKETS, POWER, DISK]
 VIEW = View(FIVE, "n2")
 
 
@@ -63,9 +70,75 @@ def test_links_are_cut_one_way() -> None:
     assert cut.groups == (("n1", "n3"), ("n2",))
 
 
-@pytest.mark.parametrize("kind", [KILL, PAUSE, CLOCK], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    ("kind", "details", "injection"),
+    [
+        (
+            PACKETS,
+            {"links": [["n1", "n2"], ["n2", "n1"]], "loss": 0.5},
+            Disturbance(frozenset({Link("n1", "n2"), Link("n2", "n1")}), Hindrance(loss=0.5)),
+        ),
+        (
+            PACKETS,
+            {"links": [["n1", "n2"]], "slow": 1, "slow_s": 2, "delay_s": 0.1, "duplicate": 0.25},
+            Disturbance(frozenset({Link("n1", "n2")}), Hindrance(slow=1.0, slow_s=2.0, delay_s=0.1, duplicate=0.25)),
+        ),
+        (
+            PACKETS,
+            {"links": [["n1", "n2"]], "clogged": True},
+            Disturbance(frozenset({Link("n1", "n2")}), Hindrance(clogged=True)),
+        ),
+        (POWER, {"nodes": ["n3", "n1"]}, Outage(("n1", "n3"))),
+        (POWER, {"nodes": ["n3"], "after_effects": 0}, Outage(("n3",), 0)),
+        (DISK, {"nodes": ["n1", "n2"], "shape": "slow", "sync_s": 0.3}, Damage(("n1", "n2"), "slow", 0.3)),
+        (DISK, {"nodes": ["n1", "n2"], "shape": "full"}, Damage(("n1", "n2"), "full")),
+        (DISK, {"nodes": ["n5"], "shape": "sync-fails"}, Damage(("n5",), "sync-fails")),
+        (DISK, {"nodes": ["n5"], "shape": "bit-flip"}, Damage(("n5",), "bit-flip")),
+    ],
+)
+def test_shapes_of_packets_power_and_disk_faults(kind: FaultKind, details: dict[str, Any], injection: object) -> None:
+    made = kind.exact(details, VIEW)
+    assert made == injection
+    assert kind.exact(kind.details_of({"targets": made.targets, **made.describe()}), VIEW) == injection
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "sentence"),
+    [
+        (PACKETS, {"links": [["n1", "n2"]]}, "takes 'loss', 'duplicate', 'slow', 'delay_s' or 'clogged'"),
+        (PACKETS, {"links": [["n1", "n9"]], "loss": 0.1}, "there is no node 'n9'"),
+        (PACKETS, {"links": [["n1"]], "loss": 0.1}, "each of the 'links' takes two nodes"),
+        (PACKETS, {"links": [["n1", "n1"]], "loss": 0.1}, "'links' names a node twice"),
+        (PACKETS, {"loss": 0.1}, "'links' takes a list of pairs of nodes"),
+        (PACKETS, {"links": [["n1", "n2"]], "loss": 2}, "'loss' takes a probability from 0 to 1, not 2"),
+        (PACKETS, {"links": [["n1", "n2"]], "clogged": 1}, "'clogged' takes true or false, not 1"),
+        (PACKETS, {"links": [["n1", "n2"]], "delay_s": -1}, "'delay_s' takes seconds above 0"),
+        (PACKETS, {"links": [["n1", "n2"]], "lost": 1}, "a packets fault has no 'lost': did you mean 'loss'?"),
+        (POWER, {"nodes": ["n1"], "after_effects": -1}, "'after_effects' takes a whole number from 0, not -1"),
+        (POWER, {"nodes": ["n1"], "after_effects": True}, "'after_effects' takes a whole number"),
+        (POWER, {"nodes": []}, "'nodes' takes a list of nodes"),
+        (DISK, {"nodes": ["n1"]}, "'shape' takes slow, full, sync-fails, bit-flip, not None"),
+        (DISK, {"nodes": ["n1"], "shape": "slow"}, "'sync_s' says how slow a slow disk is"),
+        (DISK, {"nodes": ["n1"], "shape": "full", "sync_s": 1}, "'sync_s' says how slow a slow disk is"),
+        (DISK, {"nodes": ["n1", "n2"], "shape": "bit-flip"}, "bits are flipped on one node only"),
+    ],
+)
+def test_details_of_packets_power_and_disk_faults_that_make_no_sense(
+    kind: FaultKind, details: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(BadInput) as error:
+        kind.exact(details, VIEW)
+    assert sentence in str(error.value)
+    assert not str(error.value).endswith(".")
+
+
+@pytest.mark.parametrize("kind", [KILL, PAUSE, CLOCK, POWER, DISK], ids=lambda kind: kind.name)
 def test_nodes_that_are_held_are_no_targets(kind: FaultKind) -> None:
-    details = {"nodes": ["n1", "n2"], **({"offset_s": 1} if kind is CLOCK else {})}
+    details = {
+        "nodes": ["n1", "n2"],
+        **({"offset_s": 1} if kind is CLOCK else {}),
+        **({"shape": "full"} if kind is DISK else {}),
+    }
     with pytest.raises(NoTarget, match="n2 is held by another fault"):
         kind.exact(details, View(FIVE, None, frozenset({"n2", "n3"})))
 

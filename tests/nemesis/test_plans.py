@@ -13,14 +13,18 @@ from harness import plugins
 from harness.nemesis.clock import FAULT as CLOCK
 from harness.nemesis.clock import Drift, Jump, Strobe, magnitude
 from harness.nemesis.deck import Deck
+from harness.nemesis.disk import FAULT as DISK
 from harness.nemesis.fault import FaultKind, NoTarget, Variant, View
+from harness.nemesis.packets import FAULT as PACKETS
 from harness.nemesis.partition import FAULT as PARTITION
 from harness.nemesis.partition import Cut
+from harness.nemesis.power import FAULT as POWER
+from harness.nemesis.power import MOST_EFFECTS
 from harness.nemesis.process import KILL, PAUSE
 from harness.nemesis.targets import choose, majority
 
 FIVE = ("n1", "n2", "n3", "n4", "n5")
-KINDS: list[FaultKind] = [PARTITION, KILL, PAUSE, CLOCK]
+KINDS: list[FaultKind] = [PARTITION, KILL, PAUSE, CLOCK, PACKETS, POWER, DISK]
 
 
 def views() -> st.SearchStrategy[View]:
@@ -42,7 +46,7 @@ def test_plans_hit_nodes_that_can_be_hit(view: View, seed: int, what: tuple[Faul
         return
     assert injection.targets
     assert len(set(injection.targets)) == len(injection.targets)
-    allowed = view.nodes if kind is PARTITION else view.free
+    allowed = view.nodes if kind in (PARTITION, PACKETS) else view.free
     assert set(injection.targets) <= set(allowed)
     if variant.endswith("leader"):
         assert view.leader in injection.targets
@@ -157,13 +161,70 @@ def test_a_deck_deals_each_variant_as_often_as_its_weight(weights: dict[str, int
     assert dealt == {name: rounds * weight for name, weight in weights.items()}
 
 
-def test_variants_that_are_brief_take_the_quorum_away() -> None:
-    brief = {name for name, variant in KILL.variants.items() if variant.brief}
+@pytest.mark.parametrize("kind", [KILL, POWER], ids=lambda kind: kind.name)
+def test_variants_that_are_brief_take_the_quorum_away(kind: FaultKind) -> None:
+    brief = {name for name, variant in kind.variants.items() if variant.brief}
     assert brief == {
-        target
-        for target in KILL.variants
-        if min(len(choose(target, View(FIVE, "n1"), Random(seed))) for seed in range(50)) >= majority(5)
+        name
+        for name in kind.variants
+        if min(len(kind.plan(name, View(FIVE, "n1"), Random(seed)).targets) for seed in range(50)) >= majority(5)
     }
+
+
+@pytest.mark.parametrize("place", ["everywhere", "node", "link"])
+def test_which_links_are_disturbed(place: str) -> None:
+    for shape in ("lossy", "duplicating", "reordering", "slow", "clogged"):
+        plans = [PACKETS.plan(f"{shape}-{place}", View(FIVE, "n2"), Random(seed)) for seed in range(60)]
+        sizes = {len(plan.links) for plan in plans}
+        assert sizes == {{"everywhere": 20, "node": 8, "link": 1}[place]}
+        if place == "node":
+            centres = [{name for name in FIVE if all(name in link for link in plan.links)} for plan in plans]
+            assert all(len(centre) == 1 for centre in centres)
+            assert 20 < sum(centre == {"n2"} for centre in centres) < 50
+
+
+def test_how_links_are_disturbed() -> None:
+    for seed in range(50):
+
+        def drawn(shape: str, seed: int = seed) -> dict[str, object]:
+            planned = PACKETS.plan(f"{shape}-link", View(FIVE, "n2"), Random(seed)).describe()
+            return {name: value for name, value in planned.items() if name != "links"}
+
+        assert set(drawn("lossy")) == {"loss"}
+        assert set(drawn("duplicating")) == {"duplicate", "slow", "slow_s"}
+        assert set(drawn("reordering")) == {"slow", "slow_s"}
+        assert set(drawn("slow")) == {"delay_s"}
+        assert drawn("clogged") == {"clogged": True}
+
+
+def test_a_single_node_has_no_links() -> None:
+    with pytest.raises(NoTarget, match="no links between fewer than two nodes"):
+        PACKETS.plan("lossy-node", View(("n1",)), Random(0))
+
+
+def test_only_a_quorum_s_links_that_are_all_clogged_are_brief() -> None:
+    assert {name for name, variant in PACKETS.variants.items() if variant.brief} == {"clogged-everywhere"}
+
+
+def test_power_fails_at_once_or_after_so_many_effects() -> None:
+    view = View(FIVE, "n2")
+    counts = {POWER.plan("at-work-one", view, Random(seed)).after_effects for seed in range(400)}
+    assert counts == set(range(MOST_EFFECTS + 1))
+    for variant in POWER.variants:
+        planned = POWER.plan(variant, view, Random(1))
+        assert (planned.after_effects is not None) == variant.startswith("at-work")
+    assert POWER.plan("at-work-leader", view, Random(1)).targets == ("n2",)
+
+
+def test_bits_are_flipped_on_one_node() -> None:
+    view = View(FIVE, "n2")
+    flips = [name for name in DISK.variants if name.startswith("bit-flip")]
+    assert flips == ["bit-flip-one"]
+    assert all(len(DISK.plan("bit-flip-one", view, Random(seed)).targets) == 1 for seed in range(50))
+    slow = DISK.plan("slow-all", view, Random(1))
+    assert 0.02 <= slow.sync_s <= 0.8
+    assert slow.targets == FIVE
+    assert DISK.plan("full-minority", view, Random(1)).describe() == {"shape": "full"}
 
 
 def test_kinds_are_found_by_name() -> None:
