@@ -18,6 +18,9 @@ from harness.nemesis.fault import NoTarget, View
 
 EXACT: Final = "exact"
 """The variant of exact faults, in the history."""
+AFTER_EFFECTS: Final = "after_effects"
+"""The detail of a fault that does not come at once. Played again, it is asked for when it was asked for: it waits
+itself."""
 MOST_S: Final = 1e6
 """Seconds that a clock may be off: eleven days."""
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from harness.cluster import Capabilities, Evidence, Power
 from harness.errors import BadInput
-from harness.nemesis.exact import all_free, check_names, some_nodes
+from harness.nemesis.exact import AFTER_EFFECTS, all_free, check_names, some_nodes
 from harness.nemesis.fault import Variant, View
 from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
 
@@ -27,7 +27,7 @@ class Outage:
     after_effects: int | None = None
 
     def describe(self) -> Mapping[str, Any]:
-        return {} if self.after_effects is None else {"after_effects": self.after_effects}
+        return {} if self.after_effects is None else {AFTER_EFFECTS: self.after_effects}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
         return await _power(capabilities).cut(self.targets, after_effects=self.after_effects)
@@ -61,14 +61,14 @@ class PowerFault:
 
     def exact(self, details: Mapping[str, Any], view: View) -> Outage:
         """`nodes`: whose. `after_effects`: not at once, but before the server does so many more things."""
-        check_names(details, ["nodes", "after_effects"], "a power fault")
-        after = details.get("after_effects")
+        check_names(details, ["nodes", AFTER_EFFECTS], "a power fault")
+        after = details.get(AFTER_EFFECTS)
         if after is not None and (isinstance(after, bool) or not isinstance(after, int) or after < 0):
             raise BadInput(f"'after_effects' takes a whole number from 0, not {after!r}")
         return Outage(all_free(some_nodes(details, "nodes", view), view), after)
 
     def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        after = {"after_effects": value["after_effects"]} if "after_effects" in value else {}
+        after = {AFTER_EFFECTS: value[AFTER_EFFECTS]} if AFTER_EFFECTS in value else {}
         return {"nodes": list(value["targets"]), **after}
 
 

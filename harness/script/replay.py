@@ -1,6 +1,7 @@
 """What happened in a run, as a script: the faults that took effect, with what they hit, and the operations.
 
-A fault is replayed from the completion of its begin, when it was proven to hold, to the invocation of its end. What
+A fault is replayed from the completion of its begin, when it was proven to hold, to the invocation of its end; one
+that comes only after so many effects, from the invocation of its begin, since it will wait for as many again. What
 never took effect is left out; a fault that was never ended, or only when everything was healed, holds to the end of the
 main phase.
 """
@@ -15,6 +16,7 @@ from harness import plugins
 from harness.client import Invocation
 from harness.errors import BadInput
 from harness.generator.base import NS
+from harness.nemesis.exact import AFTER_EFFECTS
 from harness.nemesis.fault import FaultKind
 from harness.script.timeline import Script, ScriptedFault
 
@@ -27,6 +29,11 @@ def replayed(history: History, *, begins_ns: int, ends_ns: int, operations: bool
 
 
 def _faults(history: History, begins_ns: int, ends_ns: int) -> Iterator[ScriptedFault]:
+    asked = {
+        str(event.fault): event.time
+        for event in history.nemesis
+        if event.fault is not None and event.type is EventType.INVOKE and _action(event) == "begin"
+    }
     ended = {
         str(event.fault): event.time
         for event in reversed(history.nemesis)
@@ -36,16 +43,18 @@ def _faults(history: History, begins_ns: int, ends_ns: int) -> Iterator[Scripted
         begun = event.fault is not None and event.type is EventType.OK and _action(event) == "begin"
         if begun and begins_ns <= event.time < ends_ns:
             until_ns = min(ended.get(str(event.fault), ends_ns), ends_ns)
-            yield _fault(event, event.time - begins_ns, max(until_ns, event.time + 1) - begins_ns)
+            times = asked.get(str(event.fault), event.time), event.time, max(until_ns, event.time + 1)
+            yield _fault(event, *(max(time - begins_ns, 0) for time in times))
 
 
-def _fault(event: Event, at_ns: int, until_ns: int) -> ScriptedFault:
+def _fault(event: Event, asked_ns: int, held_ns: int, until_ns: int) -> ScriptedFault:
     kind: FaultKind = plugins.load("fault", event.f)
     try:
         exact = kind.details_of(event.value)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"Event {event.index} does not say what the {event.f} hit: it cannot be replayed.") from error
     note = f"{event.fault} {event.value.get('variant', '')}".strip()
+    at_ns = asked_ns if AFTER_EFFECTS in exact else held_ns
     return ScriptedFault(at_ns / NS, until_ns / NS, event.f, exact=exact, note=note)
 
 
