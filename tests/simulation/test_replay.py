@@ -46,7 +46,7 @@ class Struck(NamedTuple):
 
 
 def strikes(name: str) -> list[Struck]:
-    """The faults that took effect, in the order in which they were asked for."""
+    """The faults that took effect, by when they were in force."""
     folder = find(RESULTS, name)
     main_phase = next(phase for phase in folder.run()["phases"] if phase["name"] == "main")
     begun: dict[str, Event] = {}
@@ -88,17 +88,12 @@ def test_faults_strike_at_the_same_times_and_targets(seed: str) -> None:
     one, other = strikes("first"), strikes("second")
     assert len(one) > 20
     assert {strike.kind for strike in one} == set(kinds.split(","))
-    counted = [strike for strike in one if "after_effects" in strike.details]
-    exact = [strike for strike in one if strike not in counted]
-    assert [strike[:4] for strike in other if "after_effects" not in strike.details] == [s[:4] for s in exact]
-    for strike in exact:
-        (again,) = [one for one in other if one[:4] == strike[:4]]
+    assert [strike[:3] for strike in other] == [strike[:3] for strike in one]
+    for strike, again in zip(one, other, strict=True):
+        # Power that fails after so many effects: clients do other things, so effects come at other times.
+        assert again.at == strike.at or ("after_effects" in strike.details and abs(again.at - strike.at) < 0.5 * NS)
         # What is kept going ends between two of its steps.
         assert abs(again.until - strike.until) <= strike.details.get("period_s", 0) * NS
-    # Power that fails after so many effects: they are counted anew from the moment when it had failed.
-    for strike in counted:
-        (again,) = [one for one in other if one[:3] == strike[:3] and 0 <= one.at - strike.at < NS]
-        assert again.until >= strike.until
     assert (find(RESULTS, "second").path / "schedule.toml").exists()
 
 
