@@ -271,6 +271,8 @@ class Raft:
         self._state.durability.persisted(number)
         if self._leadership is not None:
             self._leadership.replication.own_entries_are_durable()
+        elif self._campaign is not None:
+            self._decide()
 
     def applied(self, index: int) -> None:
         """The state machine has applied the entries up to `index`. Raises ValueError for what it never got."""
@@ -434,7 +436,9 @@ class Raft:
             self._become_follower(self._state.term)
         elif result is VoteResult.WON and self._state.role is Role.PRE_CANDIDATE:
             self._start_election()
-        elif result is VoteResult.WON:
+        elif result is VoteResult.WON and self._state.durability.hard_state_is_durable:
+            # Where it is the only voter, its own vote is all that it needs, and may not be durable yet: a node that
+            # forgot it in a crash would lead the same term twice, with other entries at the same places.
             self._become_leader()
 
     # Votes

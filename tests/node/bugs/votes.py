@@ -55,6 +55,7 @@ def a_vote_for_the_first_election_comes_in_the_second(bugs: Bugs) -> bool:
         pump.now += 2 * T
         pump.nodes["n1"].tick(pump.now)
         pump.deliver(Packet("n2", "n1", PreVoteResponse(term, True)))
+        pump.collect("n1")
         assert (pump.nodes["n1"].role, pump.nodes["n1"].term) == (Role.CANDIDATE, term)
     pump.deliver(Packet("n2", "n1", VoteResponse(1, True)))
     return pump.nodes["n1"].role is not Role.LEADER

@@ -309,3 +309,23 @@ def test_a_second_leader_of_the_term_is_not_obeyed() -> None:
     pump.elect("n1")
     pump.deliver(Packet("n2", "n1", AppendEntries(1, 0, 0, 0, ())))
     assert pump.nodes["n1"].role is Role.LEADER
+
+
+def test_an_only_voter_leads_when_its_own_vote_is_durable() -> None:
+    """Figure 2: persistent state. Were it to lead at once, send entries to a learner and lose term and vote in a crash,
+    it would lead the same term again, with other entries in the same places."""
+    pump = Pump(1)
+    pump.held.add("n1")
+    pump.now += 2 * T
+    pump.nodes["n1"].tick(pump.now)
+    pump.settle()
+    assert (pump.nodes["n1"].role, pump.nodes["n1"].last_index) == (Role.CANDIDATE, 0)
+    pump.crash("n1")
+    pump.restart("n1")
+    assert pump.nodes["n1"].term == 0
+    pump.now += 2 * T
+    pump.nodes["n1"].tick(pump.now)
+    pump.settle()
+    pump.sync("n1")
+    pump.settle()
+    assert (pump.nodes["n1"].role, pump.nodes["n1"].term) == (Role.LEADER, 1)

@@ -340,13 +340,17 @@ def test_ready_hands_out_each_change_once() -> None:
     first = node.ready()
     assert first is not None
     assert first.hard_state is not None
-    assert (first.hard_state.term, first.hard_state.vote, len(first.entries), first.changed) == (1, "n1", 1, True)
-    assert first.committed == (), "not durable yet"
+    assert (first.hard_state.term, first.hard_state.vote, first.entries, first.changed) == (1, "n1", (), True)
     assert node.ready() is None
     node.persisted(first.number)
     second = node.ready()
     assert second is not None
-    assert (second.hard_state, second.entries, second.committed, second.changed) == (None, (), first.entries, False)
+    assert (second.hard_state, len(second.entries), second.committed, second.changed) == (None, 1, (), True)
+    assert node.ready() is None
+    node.persisted(second.number)
+    third = node.ready()
+    assert third is not None
+    assert (third.hard_state, third.entries, third.committed, third.changed) == (None, (), second.entries, False)
 
 
 def test_a_vote_that_arrives_after_the_election_changes_nothing() -> None:
