@@ -195,6 +195,8 @@ def _line(found: dict[str, Any]) -> str:
 
 def _beside(porcupine: peer.Porcupine, history: History, limit_s: float) -> str:
     [said] = porcupine.judge([history], limit_s)
+    if said.answer == peer.OUT_OF_MEMORY:
+        return f"; Porcupine ran out of memory after {said.seconds:.0f} s"
     if said.answer == "unknown":
         return f"; Porcupine gave up after {said.seconds:.0f} s"
     return f"; Porcupine: {said.answer} in {said.seconds:.1f} s"

@@ -8,8 +8,11 @@ the checkout a benchmark uses the figures that were once measured, and says so.
 from __future__ import annotations
 
 import argparse
+import os
+import resource
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,9 @@ from checkers.history import History, Operation
 MAIN: Final = Path(__file__).parent / "porcupine" / "main.go"
 RECORDED: Final = {1_000: 0.11, 10_000: 4.3, 30_000: 48.0}
 """Operations on one register, 10 clients, distinct values -> seconds, once measured on two cores."""
+OUT_OF_MEMORY: Final = "out of memory"
+MEMORY_SHARE: Final = 0.7
+"""Of this machine's, that it may have: without a bound it takes all, and the system ends whatever it likes."""
 GO_MOD: Final = """module benchmark
 
 go 1.16
@@ -33,7 +39,7 @@ replace github.com/anishathalye/porcupine => {checkout}
 
 @dataclass(frozen=True)
 class Said:
-    """`answer`: true, false or unknown (out of time)."""
+    """`answer`: true, false, unknown (out of time), or OUT_OF_MEMORY."""
 
     answer: str
     seconds: float
@@ -52,8 +58,18 @@ class Porcupine:
         for path, history in zip(paths, histories, strict=True):
             path.write_text("".join(f"{line}\n" for line in lines(history)))
         command = [str(self.program), f"{limit_s}s", *map(str, paths)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        began = time.perf_counter()
+        done = subprocess.run(command, check=False, capture_output=True, text=True, preexec_fn=_bound_memory)
+        if done.returncode != 0 and len(histories) == 1 and "out of memory" in done.stderr:
+            return [Said(OUT_OF_MEMORY, time.perf_counter() - began, float("nan"))]
+        done.check_returncode()
         return [Said(answer, float(took), float(own)) for answer, took, own in map(str.split, done.stdout.splitlines())]
+
+
+def _bound_memory() -> None:
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = int(MEMORY_SHARE * machine)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
