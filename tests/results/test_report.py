@@ -191,6 +191,21 @@ def test_a_missing_file_is_named_and_the_rest_is_shown(tmp_path: Path, name: str
     assert page.ids.issuperset(SECTIONS)
 
 
+@pytest.mark.parametrize("odd", [None, 5, [1], {"drawn": 7}, {"drawn": {"<b>": ["<i>"]}, "digest": "<u>"}])
+def test_a_simulated_run_says_so_and_what_it_drew(tmp_path: Path, odd: Any) -> None:
+    folder = make(tmp_path / "run", operations=50, seconds=10)
+    run = json.loads((folder / "run.json").read_text())
+    assert "in virtual time" not in Page(render(folder)).text
+    drawn = {"sync_s": 0.001, "election_timeout_s": 0.15}
+    write_json(folder / "run.json", run | {"engine": "simulation", "simulation": {"drawn": drawn, "digest": "abc"}})
+    text = Page(render(folder)).text
+    for words in ("in virtual time", "Drawn from the seed", "election_timeout_s", "0.15", "digest of the run", "abc"):
+        assert words in text
+    assert "Peer address" not in text  # they have none
+    write_json(folder / "run.json", run | {"engine": "simulation", "simulation": odd})
+    assert "in virtual time" in Page(render(folder)).text
+
+
 def test_an_empty_folder_has_a_report(tmp_path: Path) -> None:
     page = Page(render(tmp_path))
     assert "Not judged" in page.text

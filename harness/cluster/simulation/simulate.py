@@ -197,7 +197,7 @@ def _drawn_plan(rng: Random, plan: Plan) -> Plan:
 
 def _drawn(config: Any, speed: Any) -> dict[str, Any]:
     names = ("election_timeout_s", "heartbeat_interval_s", "snapshot_every_entries", "trailing_entries")
-    return {name: getattr(config, name) for name in names} | {"sync_s": speed.sync_s}
+    return {name: round(getattr(config, name), 6) for name in names} | {"sync_s": speed.sync_s}
 
 
 def _digest(outcome: Simulated) -> str:
