@@ -60,12 +60,12 @@ def _hindrance(shape: str, rng: Random) -> Hindrance:
     if shape == REORDERING:
         return Hindrance(slow=round(rng.uniform(0.05, 0.4), 3), slow_s=round(rng.uniform(0.005, 1.5), 3))
     if shape == SLOW:
-        return Hindrance(delay_s=round(rng.uniform(0.005, 0.3), 3))
+        return Hindrance(delay_s=round(rng.uniform(0.01, 0.4), 3))
     return Hindrance(clogged=True)
 
 
-_WEIGHTS: Final = {LOSSY: 2, DUPLICATING: 2, REORDERING: 2, SLOW: 1, CLOGGED: 2}
-_PLACES: Final = {EVERYWHERE: 1, NODE: 2, LINK: 2}
+_WEIGHTS: Final = {LOSSY: 2, DUPLICATING: 2, REORDERING: 2, SLOW: 3, CLOGGED: 2}
+_PLACES: Final = {EVERYWHERE: 2, NODE: 2, LINK: 2}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from harness.cluster.simulation.rules import Rules
 from node_image.driver.node import Node
 from node_image.driver.wire import PeerMessage
 from node_image.raft import Entry, Raft, Ready, Role
@@ -39,6 +40,10 @@ def _observed(safety: Safety, kind: type[Raft]) -> type[Raft]:
                 safety.saw_ready(self, ready)
             return ready
 
+        def persisted(self, number: int) -> None:
+            safety.rules.saw_persisted(self, number)
+            kind.persisted(self, number)
+
     return ObservedRaft
 
 
@@ -50,6 +55,7 @@ class Safety:
         self._found = found
         self.violation: str | None = None
         """What was broken first: nothing that comes after it says anything."""
+        self.rules = Rules(self._require)
         self.leaders: dict[int, str] = {}
         self.committed: list[Committed] = []
         """Entry i at place i - 1."""
@@ -80,6 +86,7 @@ class Safety:
         return isinstance(error, Violation)
 
     def saw_ready(self, raft: Raft, ready: Ready) -> None:
+        self.rules.saw_ready(raft, ready)
         if raft.role is Role.LEADER:
             self._leads(raft, ready.entries)
         if ready.entries:
@@ -108,6 +115,7 @@ class Safety:
 
     def saw_send(self, sender: str, to: str, message: PeerMessage) -> None:
         """A vote that has left its node (election safety rests on each node having one vote a term, paper 5.2)."""
+        self.rules.saw_send(sender, to, message)
         if isinstance(message, VoteResponse) and message.granted:
             self._votes_for(sender, message.term, to)
         elif isinstance(message, RequestVote):
@@ -146,6 +154,7 @@ class Safety:
         knows = raft.term > term or (raft.term == term and raft.vote == candidate) or not term
         self._require(knows, f"election safety: {raft.id} has forgotten its vote for {candidate} in term {term}")
         self._rafts[raft.id] = raft
+        self.rules.saw_start(raft)
         match, entry_term = self._accepted.get(raft.id, (0, 0))
         holds = raft.last_index >= match and raft.term_at(match) in (None, entry_term)
         self._require(

@@ -1,0 +1,131 @@
+"""The rules that Raft's five properties rest on, checked where a node acts on them.
+
+A broken rule need not break a property in the same run: that takes a crash, or a second leader, at the right moment. So
+these are looked at too, and find a mistake long before its consequences:
+
+- a vote leaves a node when it is durable there, and an entry is said to be held when it is (figure 2: persistent
+  state);
+- who leads a term was voted for in that term, by a quorum (5.2);
+- what a leader commits by counting is of its own term (5.4.2), and a quorum has said in that term to hold it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from node_image.driver.wire import PeerMessage
+from node_image.raft import Raft, Ready, Role
+from node_image.raft.messages import AppendAccepted, RequestVote, VoteResponse
+from node_image.raft.quorum import has_quorum
+
+Vote = tuple[int, str | None]
+"""Term, and whom the node voted for in it."""
+
+
+class _Handed(NamedTuple):
+    """What a Ready gave to be stored."""
+
+    number: int
+    last_index: int
+    vote: Vote
+
+
+class _Stored:
+    """What of one node is durable, by its own word."""
+
+    def __init__(self, last_index: int, vote: Vote) -> None:
+        self.most = last_index
+        """The highest index that ever was, since the process began: an entry that was replaced had been."""
+        self.vote = vote
+        self.handed: deque[_Handed] = deque()
+
+
+class Rules:
+    """`require(holds, what)` is told what must hold."""
+
+    def __init__(self, require: Callable[[bool, str], None]) -> None:
+        self._require = require
+        self._stored: dict[str, _Stored] = {}
+        self._votes: dict[tuple[int, str], set[str]] = {}
+        """(term, candidate) -> who has voted for it."""
+        self._held: dict[tuple[int, str], int] = {}
+        """(term, follower) -> up to where it has said in that term to hold the log."""
+        self._led: dict[str, tuple[int, int]] = {}
+        """Of each node that leads: its term and commit index at its last Ready."""
+
+    def saw_start(self, raft: Raft) -> None:
+        """What was recovered is durable, before anything else happens."""
+        self._stored[raft.id] = _Stored(raft.last_index, (raft.term, raft.vote))
+        self._led.pop(raft.id, None)
+
+    def saw_ready(self, raft: Raft, ready: Ready) -> None:
+        handed = _Handed(ready.number, raft.last_index, (raft.term, raft.vote))
+        self._stored[raft.id].handed.append(handed)
+        if raft.role is not Role.LEADER:
+            self._led.pop(raft.id, None)
+            return
+        term, commit = self._led.get(raft.id, (0, 0))
+        if term != raft.term:
+            self._is_elected(raft)
+        elif raft.commit > commit:
+            self._counts(raft)
+        self._led[raft.id] = (raft.term, raft.commit)
+
+    def saw_persisted(self, raft: Raft, number: int) -> None:
+        stored = self._stored[raft.id]
+        while stored.handed and stored.handed[0].number <= number:
+            _, last_index, stored.vote = stored.handed.popleft()
+            stored.most = max(stored.most, last_index)
+
+    def saw_send(self, sender: str, to: str, message: PeerMessage) -> None:
+        kind = type(message)
+        if kind is AppendAccepted:
+            assert isinstance(message, AppendAccepted)
+            self._holds(sender, message)
+        elif kind is RequestVote:
+            self._votes_durably(sender, message.term, sender)  # type: ignore[union-attr]
+        elif kind is VoteResponse and message.granted:  # type: ignore[union-attr]
+            self._votes_durably(sender, message.term, to)  # type: ignore[union-attr]
+
+    def _votes_durably(self, voter: str, term: int, candidate: str) -> None:
+        self._votes.setdefault((term, candidate), set()).add(voter)
+        durable = self._stored[voter].vote
+        self._require(
+            durable[0] > term or durable == (term, candidate),
+            f"persistence: {voter} votes for {candidate} in term {term} before that is durable",
+        )
+
+    def _holds(self, follower: str, answer: AppendAccepted) -> None:
+        most = self._stored[follower].most
+        self._require(
+            answer.match <= most,
+            f"persistence: {follower} says in term {answer.term} that it holds entry {answer.match}, and only entry "
+            f"{most} is durable",
+        )
+        place = (answer.term, follower)
+        self._held[place] = max(self._held.get(place, 0), answer.match)
+
+    def _is_elected(self, raft: Raft) -> None:
+        voters = self._votes.get((raft.term, raft.id), set()) | {raft.id}
+        self._require(
+            has_quorum(raft.configuration, voters),
+            f"election: {raft.id} leads term {raft.term} with the votes of {', '.join(sorted(voters))} alone (5.2)",
+        )
+
+    def _counts(self, raft: Raft) -> None:
+        index, term = raft.commit, raft.term
+        self._require(
+            raft.term_at(index) in (None, term),
+            f"commitment: {raft.id}, leading term {term}, commits entry {index} of term {raft.term_at(index)} by "
+            "counting (5.4.2)",
+        )
+        holders = {name for (of, name), match in self._held.items() if of == term and match >= index}
+        if self._stored[raft.id].most >= index:
+            holders.add(raft.id)
+        self._require(
+            has_quorum(raft.configuration, holders),
+            f"commitment: {raft.id}, leading term {term}, commits entry {index}, which only "
+            f"{', '.join(sorted(holders)) or 'nobody'} is known to hold durably (5.3)",
+        )
