@@ -197,13 +197,14 @@ def digests(python: str, **environment: str) -> list[str]:
     return done.stdout.split()
 
 
+@cache
 def own_digests() -> list[str]:
     return [simulate(build(FEW | {"time-limit": 10.0, "seed": seed})).digest for seed in range(2)]
 
 
 def test_the_seed_decides_everything() -> None:
     first = own_digests()
-    assert own_digests() == first
+    assert own_digests.__wrapped__() == first
     assert first[0] != first[1]
 
 
