@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from checkers.history import HistoryError
-from harness.cli import bugs, explore, judging, maintenance, run, runs, schedule
+from harness.cli import bugs, explore, judging, maintenance, run, runs, schedule, shrink
 from harness.errors import RaftstormError
 from results.store import StoreError
 
@@ -50,6 +50,7 @@ def cli() -> None:
     raftstorm bugs                         the bugs there are
     raftstorm run nightly.toml             options from a file; flags win
     raftstorm explore                      seed after seed in the simulator, until something is found
+    raftstorm shrink RUN                   a simulated run that fails, as small as can be
     raftstorm check RUN                    judge a stored run again
     raftstorm check FILE --model NAME      judge any history, of Jepsen's, Porcupine's or Elle's too
     raftstorm doctor                       what this machine lacks
@@ -60,6 +61,7 @@ def cli() -> None:
 
 cli.add_command(run.run)
 cli.add_command(explore.explore)
+cli.add_command(shrink.shrink)
 cli.add_command(judging.check)
 cli.add_command(judging.export)
 cli.add_command(judging.report)

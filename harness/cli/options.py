@@ -37,7 +37,7 @@ def results_option(command: Command) -> Command:
 
 
 SEARCH: Final = (
-    ("workload", str, "Workloads, comma-separated, or all.  [default: register,follower-reads]"),
+    ("workload", str, "Workloads, comma-separated, or all.  [default: all, of which a swarm draws three at most]"),
     ("nemesis", str, "Kinds of fault, comma-separated, or all, or none.  [default: all]"),
     ("nemesis-interval", float, "Mean seconds between two faults of one kind.  [default: 5]"),
     ("read-mode", str, "linearizable, lease, sequential or stale.  [default: each workload's own]"),

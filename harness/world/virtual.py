@@ -75,8 +75,8 @@ class VirtualWorld:
         self._unheard: dict[VirtualTask[Any], BaseException] = {}
         self._halted = False
         self._forks = tuple(forks)
-        self._streams: list[tuple[str, Random]] = []
-        """Those that a fork may still change."""
+        self._streams: dict[str, list[Random]] = {}
+        """Those that a fork may still change, by name, each name's in the order in which they began."""
         for fork in self._forks:
             if fork.at_s:
                 self.call_at(round(fork.at_s * NS), partial(self._fork, fork))
@@ -151,13 +151,14 @@ class VirtualWorld:
     def adopt(self, name: str, rng: Random) -> Random:
         """The stream `rng`, which was drawn from another one, forks from now on as that of this name."""
         if self._forks:
-            self._streams.append((name, rng))
+            self._streams.setdefault(name, []).append(rng)
         return rng
 
     def _fork(self, fork: Fork) -> None:
-        for number, (name, rng) in enumerate(self._streams):
+        for name, streams in self._streams.items():
             if fork.touches(name):
-                rng.seed(f"{fork.stream(self.seed, name).getrandbits(64)}/{number}")
+                for number, rng in enumerate(streams):
+                    rng.seed(f"{fork.stream(self.seed, name).getrandbits(64)}/{number}")
 
     async def connect(self, host: str, port: int, *, timeout_s: float) -> VirtualConnection:
         server = self._servers.get((host, port))

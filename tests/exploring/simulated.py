@@ -16,7 +16,11 @@ FOUND: Final = Found("simulation", "safety", "at 1.000 s: election safety: n1 an
 
 
 def experiment(**options: Any) -> Experiment:
-    return build(DEFAULTS, {"seed": 1} | {name.replace("_", "-"): value for name, value in options.items()})
+    return build(
+        DEFAULTS,
+        {"seed": 1, "workload": "register,follower-reads"}
+        | {name.replace("_", "-"): value for name, value in options.items()},
+    )
 
 
 def first_finding(**options: Any) -> tuple[Experiment, Outcome]:

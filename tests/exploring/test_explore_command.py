@@ -17,7 +17,7 @@ from harness.judging import stored_experiment
 from results.store import RunFolder
 from tests.exploring.simulated import experiment, outcome
 
-SMALL = ("--time-limit", "4", "--nemesis", "none", "--jobs", "1")
+SMALL = ("--time-limit", "4", "--nemesis", "none", "--jobs", "1", "--workload", "register")
 
 
 @pytest.fixture(autouse=True)

@@ -121,7 +121,19 @@ def command(*arguments: str) -> int:
 
 
 def test_a_bug_is_found_in_the_simulator_and_no_bug_is_not(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ("short-majority", "--jobs", "1", "--runs-per-bug", "2", "--time-limit", "8", "--seed", "3")
+    arguments = (
+        "short-majority",
+        "--jobs",
+        "1",
+        "--runs-per-bug",
+        "2",
+        "--time-limit",
+        "8",
+        "--seed",
+        "3",
+        "--workload",
+        "register",
+    )
     code = command(*arguments, "--json")
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [row["bug"] for row in said["bugs"]] == ["short-majority", None]
