@@ -135,6 +135,8 @@ class Shrinker:
     tick: Callable[[str, Story | None], object] = lambda phase, story: None
     runs: int = 0
     virtual_s: float = 0.0
+    _needs_nodes: bool = field(default=False, init=False)
+    """It did not fail on fewer: many runs, which are not tried again for a few operations less."""
     _phase: str = field(default="", init=False)
     _smallest: Story | None = field(default=None, init=False)
 
@@ -159,7 +161,10 @@ class Shrinker:
     def _smaller(self, story: Story) -> Story:
         story = self._some_faults(self._shorter(story))
         story = self._some_operations(self._shorter(story))
-        story = self._first_of("nodes", story, list(_fewer_nodes(story)))
+        if not self._needs_nodes:
+            fewer = self._first_of("nodes", story, list(_fewer_nodes(story)))
+            self._needs_nodes = fewer is story
+            story = fewer
         return self._shorter(story)
 
     def _some_faults(self, story: Story) -> Story:

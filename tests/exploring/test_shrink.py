@@ -180,7 +180,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.usefixtures("in_a_folder_of_its_own")
 def test_from_a_run_to_a_small_one_that_can_be_made_again(capsys: pytest.CaptureFixture[str]) -> None:
-    tried, _ = first_finding(**BUGGY)
+    tried, _ = first_finding(bug="forget-vote", time_limit=8)
     assert command(*shlex.split(replay_command(tried))[1:], "--name", "it") == 1
     capsys.readouterr()
     assert command("shrink", "it", "--jobs", "1", "--json") == 0
@@ -198,8 +198,6 @@ def test_from_a_run_to_a_small_one_that_can_be_made_again(capsys: pytest.Capture
     assert command(*words[1:], "--name", "again") == 1
     again = RunFolder(Path("results/runs/again")).run()["simulation"]
     assert again["digest"] == folder.run()["simulation"]["digest"]
-    assert command("shrink", "again", "--jobs", "1") == 0  # what is small is not made larger
-    assert RunFolder(Path("results/runs/again-small")).verdict() is not None
 
 
 @pytest.mark.usefixtures("in_a_folder_of_its_own")
