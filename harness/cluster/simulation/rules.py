@@ -43,7 +43,7 @@ class _Stored:
 
 
 class Rules:
-    """`require(holds, what)` is told what must hold."""
+    """`require(holds, what)` is told what must hold. Only nodes that were seen to start are judged."""
 
     def __init__(self, require: Callable[[bool, str], None]) -> None:
         self._require = require
@@ -61,8 +61,10 @@ class Rules:
         self._led.pop(raft.id, None)
 
     def saw_ready(self, raft: Raft, ready: Ready) -> None:
-        handed = _Handed(ready.number, raft.last_index, (raft.term, raft.vote))
-        self._stored[raft.id].handed.append(handed)
+        stored = self._stored.get(raft.id)
+        if stored is None:
+            return
+        stored.handed.append(_Handed(ready.number, raft.last_index, (raft.term, raft.vote)))
         if raft.role is not Role.LEADER:
             self._led.pop(raft.id, None)
             return
@@ -74,8 +76,8 @@ class Rules:
         self._led[raft.id] = (raft.term, raft.commit)
 
     def saw_persisted(self, raft: Raft, number: int) -> None:
-        stored = self._stored[raft.id]
-        while stored.handed and stored.handed[0].number <= number:
+        stored = self._stored.get(raft.id)
+        while stored is not None and stored.handed and stored.handed[0].number <= number:
             _, last_index, stored.vote = stored.handed.popleft()
             stored.most = max(stored.most, last_index)
 
@@ -91,6 +93,8 @@ class Rules:
 
     def _votes_durably(self, voter: str, term: int, candidate: str) -> None:
         self._votes.setdefault((term, candidate), set()).add(voter)
+        if voter not in self._stored:
+            return
         durable = self._stored[voter].vote
         self._require(
             durable[0] > term or durable == (term, candidate),
@@ -98,11 +102,11 @@ class Rules:
         )
 
     def _holds(self, follower: str, answer: AppendAccepted) -> None:
-        most = self._stored[follower].most
+        stored = self._stored.get(follower)
         self._require(
-            answer.match <= most,
-            f"persistence: {follower} says in term {answer.term} that it holds entry {answer.match}, and only entry "
-            f"{most} is durable",
+            stored is None or answer.match <= stored.most,
+            f"persistence: {follower} says in term {answer.term} that it holds entry {answer.match}, before that is "
+            "durable",
         )
         place = (answer.term, follower)
         self._held[place] = max(self._held.get(place, 0), answer.match)
