@@ -119,7 +119,10 @@ def simulation_result(findings: Sequence[Mapping[str, Any]]) -> Result:
         checker="simulation",
         verdict=Verdict.INVALID if anomalies else Verdict.VALID,
         anomalies=anomalies,
-        details={"promise": "Raft's five safety properties hold at every step, and without faults there is progress."},
+        details={
+            "promise": "Raft's five safety properties, and the rules they rest on, hold at every step; without faults "
+            "there is progress."
+        },
     )
 
 

@@ -27,6 +27,7 @@ PROMISES: Final = (
     ("sequential", "All reads fit one order of the writes that keeps the order of each client's own operations."),
     ("follower", "A client reads its own writes on any node, and never sees the state go back."),
     ("session", "A client reads its own writes on any node, and never sees the state go back."),
+    ("leader", "A leader's log does not get shorter, and is as long as what was committed before its term."),
     ("election", "At most one node leads in a term; terms never go back; a node votes once a term."),
     ("state-machine", "Nodes that have applied the same log index have applied the same entries."),
     ("invented", "A read returns only what somebody had written by then."),

@@ -10,6 +10,7 @@ import pytest
 
 from harness.cluster.simulation.safety import Safety, Violation
 from harness.world.virtual import Halted
+from node_image.driver.effects import Clocks
 from node_image.driver.node import Node
 from node_image.raft import Entry, Raft, Ready, Role
 from node_image.raft.messages import RequestPreVote, RequestVote, VoteResponse
@@ -277,3 +278,23 @@ def test_a_cluster_that_lives_breaks_nothing() -> None:
     assert cluster.safety.violation is None
     assert len(cluster.safety.leaders) >= 3
     assert len(cluster.safety.committed) >= 3
+
+
+class Leased(Log):
+    """Its lease ends at 3 s of its clock."""
+
+    def lease_read(self, now: float, wall: float) -> int | None:
+        return 7 if now < 3.0 else None
+
+
+@pytest.mark.parametrize(("now", "over"), [(2.9, False), (3.0, True)])
+def test_a_lease_that_outlives_its_term(now: float, over: bool) -> None:
+    """Dissertation 6.4.1: whoever is elected finds that older leases have run out."""
+    old = cast(Raft, Leased("n1", term=1, role=Role.LEADER))
+    safety = Safety(lambda: 5, running=lambda: [(old, Clocks(now, 0.0))])
+    new = cast(Raft, Log("n2", term=2, role=Role.LEADER))
+    if over:
+        safety.saw_ready(new, ready())
+        return
+    with pytest.raises(Violation, match="lease: n2 leads term 2, and n1 has a lease of term 1"):
+        safety.saw_ready(new, ready())

@@ -24,7 +24,8 @@ from harness.systems.raft import RaftSystem
 from harness.world import World
 from harness.world.virtual import NS, VirtualConnection, VirtualWorld
 from node_image.driver.config import NodeConfig
-from node_image.raft import Role
+from node_image.driver.effects import Clocks
+from node_image.raft import Raft, Role
 
 CLIENT_PORT: Final = 8000
 VERSION: Final = 1
@@ -61,7 +62,7 @@ class SimulatedCluster:
         witness: Witness | None = None,
     ) -> None:
         self.world = world
-        self.safety = Safety(world.now, world.halt)
+        self.safety = Safety(world.now, world.halt, self._rafts)
         self.witness = witness
         self.network = Network(world, world.random("network"), self._deliver, witness)
         clocks = oscillators or {}
@@ -96,6 +97,9 @@ class SimulatedCluster:
         machine = self.machines.get(to)
         if machine is not None:
             deliver(machine, sender, message)
+
+    def _rafts(self) -> list[tuple[Raft, Clocks]]:
+        return [(machine.node.raft, machine.clocks()) for machine in self.running if machine.node is not None]
 
     # What machines say
 

@@ -6,10 +6,11 @@ step that makes it, and the cost of a step does not grow with the run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from harness.cluster.simulation.rules import Rules
+from node_image.driver.effects import Clocks
 from node_image.driver.node import Node
 from node_image.driver.wire import PeerMessage
 from node_image.raft import Entry, Raft, Ready, Role
@@ -48,11 +49,17 @@ def _observed(safety: Safety, kind: type[Raft]) -> type[Raft]:
 
 
 class Safety:
-    """`now`: the time (ns). `found` is called at the first violation."""
+    """`now`: the time (ns). `found` is called at the first violation. `running`: every node's Raft, with its clocks."""
 
-    def __init__(self, now: Callable[[], int], found: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        now: Callable[[], int],
+        found: Callable[[], object] = lambda: None,
+        running: Callable[[], Iterable[tuple[Raft, Clocks]]] = tuple,
+    ) -> None:
         self._now = now
         self._found = found
+        self._running = running
         self.violation: str | None = None
         """What was broken first: nothing that comes after it says anything."""
         self.rules = Rules(self._require)
@@ -167,8 +174,17 @@ class Safety:
         if leader is None:
             self.leaders[raft.term] = raft.id
             self._leader_completeness(raft)
+            self._leases_are_over(raft)
         self._require(leader in (None, raft.id), f"election safety: {leader} and {raft.id} both lead term {raft.term}")
         self._leader_append_only(raft, entries)
+
+    def _leases_are_over(self, elected: Raft) -> None:
+        """Nobody else may still answer reads by a lease of an older term (dissertation 6.4.1)."""
+        for raft, clocks in self._running():
+            if raft.role is Role.LEADER and raft.term < elected.term:
+                holds = raft.lease_read(clocks.monotonic, clocks.wall) is not None
+                what = f"lease: {elected.id} leads term {elected.term}, and {raft.id} has a lease of term {raft.term}"
+                self._require(not holds, what)
 
     def _leader_completeness(self, raft: Raft) -> None:
         self._require(
