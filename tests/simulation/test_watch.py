@@ -6,8 +6,9 @@ import pytest
 
 from harness.cluster import Link
 from harness.cluster.simulation.cluster import SimulatedCluster
+from harness.cluster.simulation.machine import DiskSpeed
 from harness.cluster.simulation.watch import Watch
-from tests.simulation.small import lead, pass_time, started
+from tests.simulation.small import lead, make, pass_time, started
 
 
 def watched(cluster: SimulatedCluster) -> list[str]:
@@ -74,4 +75,30 @@ def test_a_paused_leader_cannot_step_down() -> None:
     pass_time(cluster, 10)
     leader.resume()
     pass_time(cluster, 5)
+    assert found == []
+
+
+@pytest.mark.parametrize("bug", [None, "equal-election-timeouts"])
+def test_somebody_is_elected_where_nothing_is_wrong(bug: str | None) -> None:
+    """Not every cluster of equals splits its votes for so long: it is enough that some do."""
+    found: list[str] = []
+    for seed in range(60):
+        if found:
+            break
+        cluster = make(5, seed=seed, bug=bug, election_timeout_s=0.15, heartbeat_interval_s=0.03)
+        for machine in cluster.machines.values():
+            machine.speed = machine.usual_speed = DiskSpeed(0.01, 0.04)
+        cluster.world.spawn(Watch(cluster, found.append).run(), name="watch")
+        cluster.start()
+        pass_time(cluster, 15 * cluster.machines["n1"].config.election_timeout_s)
+    assert (found != []) == (bug is not None)
+    assert all(text.startswith("nobody has been elected for ") for text in found)
+
+
+def test_without_calm_nobody_need_be_elected() -> None:
+    cluster = started(5)
+    found = watched(cluster)
+    for name in cluster.names[:3]:
+        cluster.machines[name].kill()
+    pass_time(cluster, 20)
     assert found == []

@@ -156,6 +156,10 @@ class Network:
         """Links that are clogged, or whose weather is not fair."""
         return [Link(*link) for link, way in self._ways.items() if way.clogs or way.weather is not FAIR]
 
+    def is_fair(self, sender: str, to: str) -> bool:
+        """Whether nothing is wrong with what is sent just now."""
+        return self.hears(sender, to) and self.way(sender, to).weather is FAIR
+
     def hears(self, sender: str, to: str) -> bool:
         """Whether messages get through just now."""
         way = self.way(sender, to)

@@ -1,7 +1,8 @@
 """The watch: liveness that can be seen while faults are still in force.
 
 A leader that no quorum can have answered for several election timeouts must not call itself leader any more
-(CheckQuorum, dissertation 6.2): clients would wait at it for ever.
+(CheckQuorum, dissertation 6.2): clients would wait at it for ever. And where nothing at all is wrong, somebody must be
+elected soon: random election timeouts are there so that votes are split rarely, and not again and again (paper 5.2).
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ PATIENCE: Final = 4.0
 come a little later, and its clock may be slow."""
 
 
+ELECTED_WITHIN: Final = 10.0
+"""Election timeouts, of calm. An undisturbed election takes one to two, and few are split."""
+
+
 class Watch:
     """`find` is told what is wrong, once for each node."""
 
@@ -29,12 +34,35 @@ class Watch:
         self._find = find
         self._alone_since: dict[str, int] = {}
         self._told: set[str] = set()
+        self._leaderless_since: int | None = None
 
     async def run(self) -> None:
         while True:
             await self._cluster.world.sleep(LOOK_S)
             for machine in self._cluster.machines.values():
                 self._look(machine)
+            self._look_for_a_leader()
+
+    def _look_for_a_leader(self) -> None:
+        if self._cluster.leader is not None or not self._is_calm():
+            self._leaderless_since = None
+            return
+        now = self._cluster.world.now()
+        since = self._leaderless_since = now if self._leaderless_since is None else self._leaderless_since
+        longest_s = ELECTED_WITHIN * max(m.config.election_timeout_s for m in self._cluster.machines.values())
+        if now - since > longest_s * NS and "" not in self._told:
+            self._told.add("")
+            self._find(
+                f"nobody has been elected for {(now - since) / NS:.1f} s, though all nodes run and hear each other "
+                "(paper, 5.2)"
+            )
+
+    def _is_calm(self) -> bool:
+        machines = self._cluster.machines.values()
+        sound = all(m.node is not None and not m.paused and m.speed == m.usual_speed for m in machines)
+        network = self._cluster.network
+        names = self._cluster.names
+        return sound and all(network.is_fair(one, other) for one in names for other in names if one != other)
 
     def _look(self, machine: Machine) -> None:
         node = machine.node
