@@ -151,3 +151,13 @@ def test_a_leader_counts_itself_when_its_own_entry_is_durable(scene: Scene) -> N
     leader.commit = 2
     scene.ready(leader, durable=False)
     assert [text.split(":")[0] for text in scene.broken] == ["commitment"]
+
+
+def test_what_is_committed_before_the_membership_changes_is_counted_by_the_old_one(scene: Scene) -> None:
+    leader = Made("n1", 4, terms=[1, 4], configuration=Configuration(frozenset({"n1", "n2", "n3"})))
+    scene.start(leader)
+    scene.elect(leader, "n2")
+    scene.rules.saw_send("n2", "n1", AppendAccepted(4, 2))
+    leader.commit, leader.configuration = 2, FIVE
+    scene.ready(leader)
+    assert scene.broken == []

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from node_image.driver.wire import PeerMessage
-from node_image.raft import Raft, Ready, Role
+from node_image.raft import Configuration, Raft, Ready, Role
 from node_image.raft.messages import AppendAccepted, RequestVote, VoteResponse
 from node_image.raft.quorum import has_quorum
 
@@ -52,8 +52,8 @@ class Rules:
         """(term, candidate) -> who has voted for it."""
         self._held: dict[tuple[int, str], int] = {}
         """(term, follower) -> up to where it has said in that term to hold the log."""
-        self._led: dict[str, tuple[int, int]] = {}
-        """Of each node that leads: its term and commit index at its last Ready."""
+        self._led: dict[str, tuple[int, int, Configuration]] = {}
+        """Of each node that leads: its term, commit index and configuration at its last Ready."""
 
     def saw_start(self, raft: Raft) -> None:
         """What was recovered is durable, before anything else happens."""
@@ -68,12 +68,12 @@ class Rules:
         if raft.role is not Role.LEADER:
             self._led.pop(raft.id, None)
             return
-        term, commit = self._led.get(raft.id, (0, 0))
+        term, commit, configuration = self._led.get(raft.id, (0, 0, raft.configuration))
         if term != raft.term:
             self._is_elected(raft)
         elif raft.commit > commit:
-            self._counts(raft)
-        self._led[raft.id] = (raft.term, raft.commit)
+            self._counts(raft, configuration)
+        self._led[raft.id] = (raft.term, raft.commit, raft.configuration)
 
     def saw_persisted(self, raft: Raft, number: int) -> None:
         stored = self._stored.get(raft.id)
@@ -118,7 +118,8 @@ class Rules:
             f"election: {raft.id} leads term {raft.term} with the votes of {', '.join(sorted(voters))} alone (5.2)",
         )
 
-    def _counts(self, raft: Raft) -> None:
+    def _counts(self, raft: Raft, before: Configuration) -> None:
+        """`before`: the configuration that a change may have taken the place of since, in the same step."""
         index, term = raft.commit, raft.term
         self._require(
             raft.term_at(index) in (None, term),
@@ -129,7 +130,7 @@ class Rules:
         if self._stored[raft.id].most >= index:
             holders.add(raft.id)
         self._require(
-            has_quorum(raft.configuration, holders),
+            has_quorum(raft.configuration, holders) or has_quorum(before, holders),
             f"commitment: {raft.id}, leading term {term}, commits entry {index}, which only "
             f"{', '.join(sorted(holders)) or 'nobody'} is known to hold durably (5.3)",
         )
