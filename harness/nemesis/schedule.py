@@ -13,6 +13,8 @@ fault of another kind to about their own beginning, and make a companion of it:
   moment at which the old one notices that it hears nobody, a few tenths of a second.
 - A pause stops the leader while the others elect a new one, and ends before the partition does. The old leader wakes
   up not knowing that time has passed, and nobody can tell it: for a moment it may still answer.
+- A change of the membership makes the leader hand over, a few milliseconds before the cut: the next one is elected
+  without its hearing of it. A lease that it should have given up is then seen.
 
 The number of faults stays as it was.
 """
@@ -79,6 +81,8 @@ class Companion:
 COMPANIONS: Final = (
     # Longer than an election, even where the machine is so busy that it takes two seconds until a cut is whole.
     Companion("clock", ("jump-back-leader", "strobe-leader"), lag_s=(-1.0, -0.3), lasts_s=(4.0, 6.0)),
+    # Whoever hands over is cut off before it can hear of the election: what it still believes of itself shows.
+    Companion("membership", ("hand-over",), lag_s=(-0.03, -0.003)),
     # Longer than an election too; and then longer than it takes a leader to notice that it hears nobody.
     Companion("pause", ("leader",), lag_s=(0.02, 0.3), lasts_s=(1.3, 2.2), outlasted_s=(0.8, 1.6)),
 )
