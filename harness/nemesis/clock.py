@@ -18,10 +18,10 @@ from math import exp, log
 from random import Random
 from typing import Any, Final
 
-from harness.cluster import Capabilities, Clocks, Evidence
+from harness.cluster import Capabilities, Evidence
 from harness.errors import BadInput
 from harness.nemesis.exact import all_free, check_names, positive_seconds, seconds, some_nodes
-from harness.nemesis.fault import Variant, View
+from harness.nemesis.fault import Variant, View, offered
 from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
 from harness.world import Future, World
 
@@ -33,11 +33,6 @@ DRIFT_STEP_S: Final = (0.001, 0.002)
 DRIFT_PERIOD_S: Final = 0.2
 
 
-def _clocks(capabilities: Capabilities) -> Clocks:
-    assert capabilities.clocks is not None, "kinds are checked against the capabilities before a run"
-    return capabilities.clocks
-
-
 @dataclass(frozen=True)
 class Jump:
     targets: tuple[str, ...]
@@ -47,10 +42,10 @@ class Jump:
         return {"offset_s": self.seconds}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _clocks(capabilities).shift(fault, dict.fromkeys(self.targets, self.seconds))
+        return await offered(capabilities.clocks).shift(fault, dict.fromkeys(self.targets, self.seconds))
 
     async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _clocks(capabilities).shift(fault, dict.fromkeys(self.targets, 0.0))
+        return await offered(capabilities.clocks).shift(fault, dict.fromkeys(self.targets, 0.0))
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ class Strobe(Jump):
             await world.sleep(self.period_s)
             away = not away
             offset_s = self.seconds if away else 0.0
-            await _clocks(capabilities).shift(fault, dict.fromkeys(self.targets, offset_s), prove=False)
+            await offered(capabilities.clocks).shift(fault, dict.fromkeys(self.targets, offset_s), prove=False)
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ class Drift(Jump):
         while not stop.done():
             await world.sleep(self.period_s)
             offset_s += self.seconds
-            await _clocks(capabilities).shift(fault, dict.fromkeys(self.targets, offset_s), prove=False)
+            await offered(capabilities.clocks).shift(fault, dict.fromkeys(self.targets, offset_s), prove=False)
 
 
 def magnitude(rng: Random) -> float:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from harness.cluster import Capabilities, Disks, Evidence
+from harness.cluster import Capabilities, Evidence
 from harness.errors import BadInput
 from harness.nemesis.exact import all_free, check_names, positive_seconds, some_nodes
-from harness.nemesis.fault import Variant, View
+from harness.nemesis.fault import Variant, View, offered
 from harness.nemesis.targets import ALL, LEADER, MINORITY, ONE, choose
 
 SLOW: Final = "slow"
@@ -35,19 +35,14 @@ class Damage:
         return {"shape": self.shape, **({"sync_s": self.sync_s} if self.shape == SLOW else {})}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
-        disks = _disks(capabilities)
+        disks = offered(capabilities.disks)
         if self.shape == SLOW:
             return await disks.slow(self.targets, self.sync_s)
         act = {FULL: disks.fill, SYNC_FAILS: disks.fail_syncs, BIT_FLIP: disks.flip_bits}[self.shape]
         return await act(self.targets)
 
     async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _disks(capabilities).mend(self.targets)
-
-
-def _disks(capabilities: Capabilities) -> Disks:
-    assert capabilities.disks is not None, "kinds are checked against the capabilities before a run"
-    return capabilities.disks
+        return await offered(capabilities.disks).mend(self.targets)
 
 
 _WEIGHTS: Final = {

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from harness.cluster import Capabilities, Evidence
 from harness.world import Future, World
@@ -48,6 +48,15 @@ class Variant(NamedTuple):
     """How many cards of a deck show it (harness.nemesis.deck)."""
     brief: bool = False
     """It takes the quorum away, so a schedule keeps it short: a cluster that stands still shows nothing new."""
+
+
+Place = TypeVar("Place")
+
+
+def offered(place: Place | None) -> Place:
+    """A field of `Capabilities` that a kind `needs`."""
+    assert place is not None, "kinds are checked against the capabilities before a run"
+    return place
 
 
 class Injection(Protocol):

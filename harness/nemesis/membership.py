@@ -11,19 +11,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from harness.cluster import Capabilities, Evidence, Membership
+from harness.cluster import Capabilities, Evidence
 from harness.errors import BadInput
 from harness.nemesis.exact import check_names, some_nodes
-from harness.nemesis.fault import NoTarget, Variant, View
+from harness.nemesis.fault import NoTarget, Variant, View, offered
 from harness.nemesis.targets import LEADER, MINORITY, ONE, choose, known_leader
 
 ALL_BUT_ONE: Final = "all-but-one"
 HAND_OVER: Final = "hand-over"
-
-
-def _membership(capabilities: Capabilities) -> Membership:
-    assert capabilities.membership is not None, "kinds are checked against the capabilities before a run"
-    return capabilities.membership
 
 
 @dataclass(frozen=True)
@@ -34,10 +29,10 @@ class Leaving:
         return {}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _membership(capabilities).remove(fault, self.targets)
+        return await offered(capabilities.membership).remove(fault, self.targets)
 
     async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _membership(capabilities).restore(fault)
+        return await offered(capabilities.membership).restore(fault)
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ class HandingOver:
         return {"to": self.to}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _membership(capabilities).transfer(self.to)
+        return await offered(capabilities.membership).transfer(self.to)
 
     async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
         return Evidence(effective=True)

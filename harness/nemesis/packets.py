@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from harness.cluster import Capabilities, Evidence, Hindrance, Link, Packets
+from harness.cluster import Capabilities, Evidence, Hindrance, Link
 from harness.errors import BadInput
 from harness.nemesis.exact import check_names, fraction, links, positive_seconds
-from harness.nemesis.fault import NoTarget, Variant, View
+from harness.nemesis.fault import NoTarget, Variant, View, offered
 from harness.nemesis.grudges import both_ways, one_way
 
 LOSSY: Final = "lossy"
@@ -41,15 +41,10 @@ class Disturbance:
         return {"links": [f"{link.source}->{link.target}" for link in sorted(self.links)], **hindrance}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _packets(capabilities).disturb(fault, self.links, self.hindrance)
+        return await offered(capabilities.packets).disturb(fault, self.links, self.hindrance)
 
     async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _packets(capabilities).calm(fault)
-
-
-def _packets(capabilities: Capabilities) -> Packets:
-    assert capabilities.packets is not None, "kinds are checked against the capabilities before a run"
-    return capabilities.packets
+        return await offered(capabilities.packets).calm(fault)
 
 
 def _hindrance(shape: str, rng: Random) -> Hindrance:

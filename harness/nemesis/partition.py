@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from harness.cluster import Capabilities, Evidence, Link, Network
+from harness.cluster import Capabilities, Evidence, Link
 from harness.errors import BadInput
 from harness.nemesis import grudges
 from harness.nemesis.exact import check_names, node_list
-from harness.nemesis.fault import NoTarget, Variant, View
+from harness.nemesis.fault import NoTarget, Variant, View, offered
 from harness.nemesis.grudges import Links
 from harness.nemesis.targets import in_order, known_leader, majority, pick
 
@@ -35,15 +35,10 @@ class Cut:
         return {"groups": self.groups, "cut": [f"{link.source}->{link.target}" for link in sorted(self.links)]}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _network(capabilities).cut(fault, self.links)
+        return await offered(capabilities.network).cut(fault, self.links)
 
     async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _network(capabilities).heal(fault)
-
-
-def _network(capabilities: Capabilities) -> Network:
-    assert capabilities.network is not None, "kinds are checked against the capabilities before a run"
-    return capabilities.network
+        return await offered(capabilities.network).heal(fault)
 
 
 def _split(view: View, group: list[str] | tuple[str, ...]) -> Cut:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from harness.cluster import Capabilities, Evidence, Power
+from harness.cluster import Capabilities, Evidence
 from harness.errors import BadInput
 from harness.nemesis.exact import AFTER_EFFECTS, all_free, check_names, some_nodes
-from harness.nemesis.fault import Variant, View
+from harness.nemesis.fault import Variant, View, offered
 from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
 
 AT_WORK: Final = "at-work"
@@ -30,15 +30,10 @@ class Outage:
         return {} if self.after_effects is None else {AFTER_EFFECTS: self.after_effects}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _power(capabilities).cut(self.targets, after_effects=self.after_effects)
+        return await offered(capabilities.power).cut(self.targets, after_effects=self.after_effects)
 
     async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _power(capabilities).restore(self.targets)
-
-
-def _power(capabilities: Capabilities) -> Power:
-    assert capabilities.power is not None, "kinds are checked against the capabilities before a run"
-    return capabilities.power
+        return await offered(capabilities.power).restore(self.targets)
 
 
 _WEIGHTS: Final = {ONE: 2, MINORITY: 1, LEADER: 2, MAJORITY: 2, ALL: 2, f"{AT_WORK}-{ONE}": 3, f"{AT_WORK}-{LEADER}": 3}

@@ -14,15 +14,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from harness.cluster import Capabilities, Evidence, Processes
+from harness.cluster import Capabilities, Evidence
 from harness.nemesis.exact import all_free, check_names, some_nodes
-from harness.nemesis.fault import Variant, View
+from harness.nemesis.fault import Variant, View, offered
 from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
-
-
-def _processes(capabilities: Capabilities) -> Processes:
-    assert capabilities.processes is not None, "kinds are checked against the capabilities before a run"
-    return capabilities.processes
 
 
 @dataclass(frozen=True)
@@ -33,10 +28,10 @@ class Killing:
         return {}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _processes(capabilities).kill(self.targets)
+        return await offered(capabilities.processes).kill(self.targets)
 
     async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _processes(capabilities).restart(self.targets)
+        return await offered(capabilities.processes).restart(self.targets)
 
 
 @dataclass(frozen=True)
@@ -47,10 +42,10 @@ class Pausing:
         return {}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _processes(capabilities).pause(self.targets)
+        return await offered(capabilities.processes).pause(self.targets)
 
     async def end(self, fault: str, capabilities: Capabilities) -> Evidence:
-        return await _processes(capabilities).resume(self.targets)
+        return await offered(capabilities.processes).resume(self.targets)
 
 
 @dataclass(frozen=True)
