@@ -14,28 +14,19 @@ import sys
 import time
 from typing import Final
 
-import msgspec
-
-from checkers.checker import Recording
 from checkers.history import decode
 from checkers.verdict import Verdict, merge
 from harness.cluster.simulation.simulate import Simulated, simulate
-from harness.conductor import plan_of
 from harness.experiment import Experiment, build
-from harness.judging import judge_all, simulation_result
+from harness.exploring.trial import judge_simulated
 
 WANTED: Final = {100.0: 25.0, 20.0: 50.0}
 
 
 def verdict_of(simulated: Simulated) -> Verdict:
     """By all checkers of a run."""
-    experiment = simulated.experiment
-    traces = {node: [msgspec.json.decode(line) for line in lines] for node, lines in simulated.traces.items()}
-    logs = {node: "\n".join(lines) for node, lines in simulated.logs.items()}
-    recording = Recording(decode(b"".join(simulated.history)), traces, logs, experiment.nemesis)
-    results = judge_all(list(plan_of(experiment).workloads), experiment, recording, 300.0, 1)
-    results.append(simulation_result(msgspec.to_builtins(simulated.findings)))
-    return merge(result.verdict for result in results)
+    history = decode(b"".join(simulated.history))
+    return merge(result.verdict for result in judge_simulated(simulated, history))
 
 
 def experiment_of(seed: int, rate: float, time_limit_s: float, swarm: bool) -> Experiment:

@@ -54,11 +54,9 @@ def judge_run(folder: RunFolder, *, time_limit_s: float = TIME_LIMIT_S, jobs: in
     run = folder.run()
     experiment = stored_experiment(run)
     history = folder.history()
-    workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
     recording = Recording(history, folder.traces(), folder.logs(), experiment.nemesis)
-    results = judge_all(workloads, experiment, recording, time_limit_s, jobs)
-    if (simulation := run.get("simulation")) is not None:
-        results.append(simulation_result(simulation["findings"]))
+    simulation = run.get("simulation")
+    results = judge_all(experiment, recording, simulation and simulation["findings"], time_limit_s, jobs)
     verdict = verdict_object(results, history, experiment.nemesis)
     verdict |= {
         "run": str(folder.path),
@@ -83,12 +81,14 @@ def stored_experiment(run: Mapping[str, Any]) -> Experiment:
 
 
 def judge_all(
-    workloads: Sequence[Workload],
     experiment: Experiment,
     recording: Recording,
+    findings: Sequence[Mapping[str, Any]] | None,
     time_limit_s: float,
     jobs: int | None,
 ) -> list[Result]:
+    """By all checkers of a run. `findings`: the simulator's own, None where there was none."""
+    workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
     common: list[Checker] = [
         ElectionSafety(),
         LeaderSafety(),
@@ -106,7 +106,8 @@ def judge_all(
         common.insert(0, FaultCoverage())
     with budgets(time_limit_s, len(recording.history.operations), jobs) as budget:
         results = list(workload_results(workloads, experiment, recording, budget))
-        return [*results, *judge(common, recording, budget, time.monotonic)]
+        results += judge(common, recording, budget, time.monotonic)
+    return results if findings is None else [*results, simulation_result(findings)]
 
 
 def simulation_result(findings: Sequence[Mapping[str, Any]]) -> Result:

@@ -16,7 +16,7 @@ import msgspec
 
 from checkers.verdict import Verdict
 from harness import plugins
-from harness.cli.options import debug_option, json_option, search_options
+from harness.cli.options import EXIT_CODES, MOST_SEED, debug_option, json_option, search_options
 from harness.errors import BadInput
 from harness.experiment import Experiment, build
 from harness.exploring.book import ROOT, Book, Search, create_book, open_book
@@ -29,8 +29,6 @@ from harness.progress import Display, display
 from results.store import create
 
 DEFAULT_MINUTES: Final = 10.0
-MOST_SEED: Final = 2**31
-EXITS: Final = {Verdict.VALID: 0, Verdict.INVALID: 1, Verdict.UNKNOWN: 2}
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def explore(
     click.echo(_summary(book, tally, made, seconds), err=as_json)
     if as_json:
         click.echo(msgspec.json.encode(told))
-    raise click.exceptions.Exit(EXITS[Verdict(told["verdict"])])
+    raise click.exceptions.Exit(EXIT_CODES[Verdict(told["verdict"])])
 
 
 def _refuse(given: Mapping[str, Any]) -> None:

@@ -13,6 +13,9 @@ from results.store import DEFAULT_ROOT
 
 EXIT_CODES: Final = {Verdict.VALID: 0, Verdict.INVALID: 1, Verdict.UNKNOWN: 2}
 
+MOST_SEED: Final = 2**31
+"""Fresh seeds are below it."""
+
 Command = Callable[..., Any]
 
 

@@ -17,15 +17,13 @@ from tabulate import tabulate
 
 from checkers.verdict import Verdict, merge
 from harness import capabilities, plugins
-from harness.cli.options import EXIT_CODES, debug_option, json_option
+from harness.cli.options import EXIT_CODES, MOST_SEED, debug_option, json_option
 from harness.experiment import Experiment, build, load_file
 from harness.judging import judge_run
 from harness.progress import Display, Progress, display
 from harness.runner import Runner
 from results.store import RunFolder, create
 from results.summary import summary
-
-_MOST_SEED = 2**31
 
 
 @click.command()
@@ -106,7 +104,7 @@ def _runs(experiment: Experiment, as_json: bool) -> list[dict[str, Any]]:
 
 def _one_run(experiment: Experiment, number: int, as_json: bool) -> tuple[dict[str, Any], bool]:
     """The verdict, and whether somebody interrupted the run."""
-    seed = secrets.randbelow(_MOST_SEED) if experiment.seed is None else experiment.seed + number
+    seed = secrets.randbelow(MOST_SEED) if experiment.seed is None else experiment.seed + number
     experiment = msgspec.structs.replace(experiment, seed=seed)
     folder = create(Path(experiment.results), _run_name(experiment, number))
     began = time.monotonic()

@@ -16,9 +16,8 @@ from checkers.checker import Recording
 from checkers.events import EventType
 from checkers.history import History, decode
 from checkers.verdict import Result, Verdict, merge
-from harness import plugins
 from harness.experiment import Experiment, flags
-from harness.judging import judge_all, simulation_result
+from harness.judging import judge_all
 from harness.script import Script
 
 if TYPE_CHECKING:
@@ -127,9 +126,7 @@ def judge_simulated(simulated: Simulated, history: History) -> list[Result]:
         {name: "\n".join(lines) for name, lines in simulated.logs.items()},
         experiment.nemesis,
     )
-    workloads = [plugins.load("workload", name) for name in experiment.workload]
-    results = judge_all(workloads, experiment, recording, CHECKER_LIMIT_S, 1)
-    return [*results, simulation_result(msgspec.to_builtins(simulated.findings))]
+    return judge_all(experiment, recording, msgspec.to_builtins(simulated.findings), CHECKER_LIMIT_S, 1)
 
 
 def first_findings(results: Iterable[Result]) -> Iterable[Found]:

@@ -15,22 +15,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from checkers.checker import Recording
 from checkers.events import NEMESIS, EventType
 from checkers.history import decode
 from checkers.verdict import Result, Verdict
-from harness import plugins
 from harness.cluster.simulation.machine import _CARRY_OUT, Machine
 from harness.cluster.simulation.simulate import Simulated, simulate
 from harness.experiment import build
-from harness.judging import judge_all, simulation_result
+from harness.exploring.trial import judge_simulated
+from harness.judging import simulation_result
 from node_image.bugs import BUGS
 from node_image.driver.effects import Reply, Send
 from node_image.raft.messages import AppendEntries, Heartbeat, InstallSnapshot
 
 ROOT = Path(__file__).parents[2]
 FEW = {"cluster": "sim", "time-limit": 15.0, "rate": 60.0}
-MANY_S = 60.0
 
 
 @cache
@@ -39,16 +37,7 @@ def simulated(seed: int, bug: str | None = None) -> Simulated:
 
 
 def judged(outcome: Simulated) -> list[Result]:
-    """As `raftstorm run` judges what it stored."""
-    experiment = outcome.experiment
-    traces = {node: [msgspec.json.decode(line) for line in lines] for node, lines in outcome.traces.items()}
-    logs = {node: "\n".join(lines) for node, lines in outcome.logs.items()}
-    recording = Recording(decode(b"".join(outcome.history)), traces, logs, experiment.nemesis)
-    workloads = [plugins.load("workload", name) for name in experiment.workload]
-    return [
-        *judge_all(workloads, experiment, recording, MANY_S, 1),
-        simulation_result(msgspec.to_builtins(outcome.findings)),
-    ]
+    return judge_simulated(outcome, decode(b"".join(outcome.history)))
 
 
 def found(outcome: Simulated) -> dict[str, str]:

@@ -7,7 +7,6 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -29,14 +28,14 @@ def record(experiment: Experiment, folder: RunFolder, *, command: str | None = N
     if (script := script_of(experiment)) is not None:
         folder.save_schedule(write_script(script))
     folder.save_run(_run(experiment, folder, simulated, command or shlex.join(["raftstorm", *sys.argv[1:]])))
-    _write(folder.history_path, b"".join(simulated.history))
-    _write(folder.status_path, b"".join(simulated.statuses))
-    _write(folder.path / "messages.jsonl", messages.encoded())
+    write_atomically(folder.history_path, b"".join(simulated.history))
+    write_atomically(folder.status_path, b"".join(simulated.statuses))
+    write_atomically(folder.path / "messages.jsonl", messages.encoded())
     for name, trace in simulated.traces.items():
         node = folder.node_folder(name)
         node.mkdir(parents=True, exist_ok=True)
-        _write(node / "trace.jsonl", b"".join(line + b"\n" for line in trace))
-        _write(node / "node.log", "".join(line + "\n" for line in simulated.logs[name]).encode())
+        write_atomically(node / "trace.jsonl", b"".join(line + b"\n" for line in trace))
+        write_atomically(node / "node.log", "".join(line + "\n" for line in simulated.logs[name]).encode())
     return simulated
 
 
@@ -63,7 +62,3 @@ def _run(experiment: Experiment, folder: RunFolder, simulated: Simulated, comman
             "messages": simulated.messages,
         },
     }
-
-
-def _write(path: Path, data: bytes) -> None:
-    write_atomically(path, data)
