@@ -3,8 +3,9 @@
 A broken rule need not break a property in the same run: that takes a crash, or a second leader, at the right moment. So
 these are looked at too, and find a mistake long before its consequences:
 
-- a vote leaves a node when it is durable there, and an entry is said to be held when it is (figure 2: persistent
-  state);
+- a node has one vote a term (5.2); a vote leaves it when it is durable there, and an entry is said to be held when it
+  is (figure 2: persistent state);
+- what a node said before it ended, a vote or an entry that it holds, it knows when it starts again;
 - who leads a term was voted for in that term, by a quorum (5.2);
 - what a leader commits by counting is of its own term (5.4.2), and a quorum has said in that term to hold it.
 """
@@ -33,12 +34,13 @@ class _Handed(NamedTuple):
 
 
 class _Stored:
-    """What of one node is durable, by its own word."""
+    """What of one process is durable, by its own word."""
 
-    def __init__(self, last_index: int, vote: Vote) -> None:
-        self.most = last_index
+    def __init__(self, raft: Raft) -> None:
+        self.raft = raft
+        self.most = raft.last_index
         """The highest index that ever was, since the process began: an entry that was replaced had been."""
-        self.vote = vote
+        self.vote: Vote = (raft.term, raft.vote)
         self.handed: deque[_Handed] = deque()
 
 
@@ -48,6 +50,10 @@ class Rules:
     def __init__(self, require: Callable[[bool, str], None]) -> None:
         self._require = require
         self._stored: dict[str, _Stored] = {}
+        self._voted: dict[str, tuple[int, str]] = {}
+        """Of each node: the last term it has told anybody a vote in, and for whom."""
+        self._accepted: dict[str, tuple[int, int]] = {}
+        """Of each node: index and term of the last entry that it has told a leader to hold."""
         self._votes: dict[tuple[int, str], set[str]] = {}
         """(term, candidate) -> who has voted for it."""
         self._held: dict[tuple[int, str], int] = {}
@@ -57,7 +63,16 @@ class Rules:
 
     def saw_start(self, raft: Raft) -> None:
         """What was recovered is durable, before anything else happens."""
-        self._stored[raft.id] = _Stored(raft.last_index, (raft.term, raft.vote))
+        term, candidate = self._voted.get(raft.id, (0, ""))
+        knows = raft.term > term or (raft.term == term and raft.vote == candidate) or not term
+        self._require(knows, f"election safety: {raft.id} has forgotten its vote for {candidate} in term {term}")
+        match, entry_term = self._accepted.get(raft.id, (0, 0))
+        holds = raft.last_index >= match and raft.term_at(match) in (None, entry_term)
+        self._require(
+            not match or holds,
+            f"persistence: {raft.id} has told a leader that it holds entry {match} of term {entry_term}, and lost it",
+        )
+        self._stored[raft.id] = _Stored(raft)
         self._led.pop(raft.id, None)
 
     def saw_ready(self, raft: Raft, ready: Ready) -> None:
@@ -67,6 +82,8 @@ class Rules:
         stored.handed.append(_Handed(ready.number, raft.last_index, (raft.term, raft.vote)))
         if raft.role is not Role.LEADER:
             self._led.pop(raft.id, None)
+            if ready.entries:
+                self._replaces(raft, ready.entries[0].index)
             return
         term, commit, configuration = self._led.get(raft.id, (0, 0, raft.configuration))
         if term != raft.term:
@@ -87,11 +104,20 @@ class Rules:
             assert isinstance(message, AppendAccepted)
             self._holds(sender, message)
         elif kind is RequestVote:
-            self._votes_durably(sender, message.term, sender)  # type: ignore[union-attr]
+            self._votes_for(sender, message.term, sender)  # type: ignore[union-attr]
         elif kind is VoteResponse and message.granted:  # type: ignore[union-attr]
-            self._votes_durably(sender, message.term, to)  # type: ignore[union-attr]
+            self._votes_for(sender, message.term, to)  # type: ignore[union-attr]
 
-    def _votes_durably(self, voter: str, term: int, candidate: str) -> None:
+    def _votes_for(self, voter: str, term: int, candidate: str) -> None:
+        voted_term, voted_for = self._voted.get(voter, (0, candidate))
+        self._require(
+            term >= voted_term, f"election safety: {voter} votes in term {term} after one in term {voted_term}"
+        )
+        self._require(
+            term > voted_term or candidate == voted_for,
+            f"election safety: {voter} votes for {voted_for} and for {candidate} in term {term}",
+        )
+        self._voted[voter] = (term, candidate)
         self._votes.setdefault((term, candidate), set()).add(voter)
         if voter not in self._stored:
             return
@@ -110,6 +136,15 @@ class Rules:
         )
         place = (answer.term, follower)
         self._held[place] = max(self._held.get(place, 0), answer.match)
+        term = None if stored is None else stored.raft.term_at(answer.match)
+        if term is not None and answer.match >= self._accepted.get(follower, (0, 0))[0]:
+            self._accepted[follower] = (answer.match, term)
+
+    def _replaces(self, raft: Raft, first: int) -> None:
+        """Another leader's entries take the place of those from there on: they were not committed."""
+        match, _ = self._accepted.get(raft.id, (0, 0))
+        if first <= match:
+            self._accepted[raft.id] = (first - 1, raft.term_at(first - 1) or 0)
 
     def _is_elected(self, raft: Raft) -> None:
         voters = self._votes.get((raft.term, raft.id), set()) | {raft.id}

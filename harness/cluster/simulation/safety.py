@@ -14,7 +14,6 @@ from node_image.driver.effects import Clocks
 from node_image.driver.node import Node
 from node_image.driver.wire import PeerMessage
 from node_image.raft import Entry, Raft, Ready, Role
-from node_image.raft.messages import AppendAccepted, RequestVote, VoteResponse
 
 
 class Violation(AssertionError):
@@ -71,14 +70,9 @@ class Safety:
         self._entries: dict[tuple[int, int], tuple[int, int | None, bytes]] = {}
         """(index, term) -> kind, the previous entry's term, data."""
         self._hashes: dict[int, str] = {}
-        self._rafts: dict[str, Raft] = {}
-        self._accepted: dict[str, tuple[int, int]] = {}
-        """Of each node: index and term of the last entry that it has told a leader to hold."""
         self._checked: dict[str, int] = {}
         """Of each node: the last index whose hash was compared."""
         self._led: dict[str, tuple[int, int, int]] = {}
-        self._votes: dict[str, tuple[int, str]] = {}
-        """Of each node: the last term it has told anybody a vote in, and for whom."""
         self._observed: dict[type[Raft], type[Raft]] = {}
 
     def watch(self, raft: Raft) -> None:
@@ -98,8 +92,6 @@ class Safety:
             self._leads(raft, ready.entries)
         if ready.entries:
             self._log_matching(raft, ready.entries)
-            if raft.role is not Role.LEADER:
-                self._replaces(raft, ready.entries[0].index)
         for entry in ready.committed:
             self._commits(raft, entry)
         if ready.snapshot is not None:
@@ -121,53 +113,12 @@ class Safety:
         )
 
     def saw_send(self, sender: str, to: str, message: PeerMessage) -> None:
-        """A vote that has left its node (election safety rests on each node having one vote a term, paper 5.2)."""
+        """A message that has left its node."""
         self.rules.saw_send(sender, to, message)
-        if isinstance(message, VoteResponse) and message.granted:
-            self._votes_for(sender, message.term, to)
-        elif isinstance(message, RequestVote):
-            self._votes_for(sender, message.term, sender)
-        elif isinstance(message, AppendAccepted):
-            self._accepts(sender, message.match)
-
-    def _votes_for(self, voter: str, term: int, candidate: str) -> None:
-        voted_term, voted_for = self._votes.get(voter, (0, candidate))
-        self._require(
-            term >= voted_term, f"election safety: {voter} votes in term {term} after one in term {voted_term}"
-        )
-        self._require(
-            term > voted_term or candidate == voted_for,
-            f"election safety: {voter} votes for {voted_for} and for {candidate} in term {term}",
-        )
-        self._votes[voter] = (term, candidate)
-
-    def _accepts(self, follower: str, match: int) -> None:
-        """It has told a leader that its log is durable up to there, who counts it."""
-        raft = self._rafts.get(follower)
-        term = None if raft is None else raft.term_at(match)
-        if term is not None and match >= self._accepted.get(follower, (0, 0))[0]:
-            self._accepted[follower] = (match, term)
-
-    def _replaces(self, raft: Raft, first: int) -> None:
-        """Another leader's entries take the place of those from there on: they were not committed."""
-        match, _ = self._accepted.get(raft.id, (0, 0))
-        if first <= match:
-            self._accepted[raft.id] = (first - 1, raft.term_at(first - 1) or 0)
 
     def saw_start(self, raft: Raft) -> None:
-        """What a node said before a crash, it must know after it (figure 2: persistent state)."""
         self._checked.pop(raft.id, None)
-        term, candidate = self._votes.get(raft.id, (0, ""))
-        knows = raft.term > term or (raft.term == term and raft.vote == candidate) or not term
-        self._require(knows, f"election safety: {raft.id} has forgotten its vote for {candidate} in term {term}")
-        self._rafts[raft.id] = raft
         self.rules.saw_start(raft)
-        match, entry_term = self._accepted.get(raft.id, (0, 0))
-        holds = raft.last_index >= match and raft.term_at(match) in (None, entry_term)
-        self._require(
-            not match or holds,
-            f"persistence: {raft.id} has told a leader that it holds entry {match} of term {entry_term}, and lost it",
-        )
 
     def _leads(self, raft: Raft, entries: tuple[Entry, ...]) -> None:
         leader = self.leaders.get(raft.term)
