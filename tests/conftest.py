@@ -4,6 +4,7 @@ that a user would be told; the image is built by the first process that wants it
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,12 @@ from harness.image import ensure
 
 settings.register_profile("raftstorm", deadline=None)  # how long an example takes says what else the machine does
 settings.load_profile("raftstorm")
+
+
+@pytest.fixture
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For commands that write below the folder in which they are started."""
+    monkeypatch.chdir(tmp_path)
 
 
 @cache

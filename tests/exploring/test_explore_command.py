@@ -10,26 +10,22 @@ from typing import Any
 
 import pytest
 
-from harness.cli import main
 from harness.exploring.pool import Pool, interruptible
 from harness.exploring.trial import Trial
 from harness.judging import stored_experiment
 from results.store import RunFolder
+from tests.command import command
 from tests.exploring.simulated import experiment, outcome
 
 SMALL = ("--time-limit", "4", "--nemesis", "none", "--jobs", "1", "--workload", "register")
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
 def explore(*arguments: str) -> int:
     """Its exit code."""
-    with pytest.raises(SystemExit) as exit_:
-        main(["explore", *arguments])
-    return int(exit_.value.code or 0)
+    return command("explore", *arguments)
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

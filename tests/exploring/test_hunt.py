@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from checkers.verdict import Verdict
-from harness.cli import main
 from harness.cli.hunt import DockerWork
 from harness.errors import BadInput
 from harness.experiment import Experiment, build
@@ -19,6 +18,7 @@ from harness.exploring.hunt import Hunt, Hunting, Record, Row, told
 from harness.exploring.pool import Pool
 from harness.exploring.trial import Outcome, Trial
 from results.store import RunFolder
+from tests.command import command
 from tests.exploring.simulated import experiment, outcome
 
 HUNTING = Hunting(options={"nodes": 5}, first_seed=1, version="0")
@@ -27,9 +27,7 @@ FOUND_AT = {"easy": 1, "hard": 7, "too-hard": NEVER, None: NEVER}
 """The seed at which each is found."""
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
 class Clock:
@@ -113,11 +111,9 @@ def test_another_hunt_in_the_same_file_is_refused() -> None:
         Record(Path("hunt.jsonl"), msgspec.structs.replace(HUNTING, first_seed=2))
 
 
-def command(*arguments: str) -> int:
+def hunt_command(*arguments: str) -> int:
     """Its exit code."""
-    with pytest.raises(SystemExit) as exit_:
-        main(["bugs", "hunt", *arguments])
-    return int(exit_.value.code or 0)
+    return command("bugs", "hunt", *arguments)
 
 
 def test_a_bug_is_found_in_the_simulator_and_no_bug_is_not(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,13 +130,13 @@ def test_a_bug_is_found_in_the_simulator_and_no_bug_is_not(capsys: pytest.Captur
         "--workload",
         "register",
     )
-    code = command(*arguments, "--json")
+    code = hunt_command(*arguments, "--json")
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [row["bug"] for row in said["bugs"]] == ["short-majority", None]
     assert code == (0 if said["bugs"][0]["found"] else 2)
     assert not said["bugs"][1]["found"]
     assert Path("results/hunts/sim.jsonl").exists()
-    assert command(*arguments) == code
+    assert hunt_command(*arguments) == code
     assert "(no bug)" in capsys.readouterr().out
 
 
@@ -153,7 +149,7 @@ def test_a_bug_is_found_in_the_simulator_and_no_bug_is_not(capsys: pytest.Captur
     ],
 )
 def test_what_cannot_be_hunted(arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command(*arguments) == 3
+    assert hunt_command(*arguments) == 3
     assert sentence in capsys.readouterr().err
 
 
@@ -186,7 +182,7 @@ def test_on_docker_runs_are_made_one_after_another(
 ) -> None:
     runs = FakeRuns()
     monkeypatch.setattr("harness.cli.run.record_and_judge", runs)
-    assert command("forget-vote", "--cluster", "docker", "--runs-per-bug", "3", "--json") == 0
+    assert hunt_command("forget-vote", "--cluster", "docker", "--runs-per-bug", "3", "--json") == 0
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert runs.made == [("forget-vote", 1, "docker"), ("forget-vote", 2, "docker")] + [
         (None, seed, "docker") for seed in (1, 2, 3)
@@ -201,7 +197,7 @@ def test_on_docker_runs_are_made_one_after_another(
 def test_a_run_on_docker_that_was_interrupted_ends_the_hunt(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = FakeRuns(interrupted_at=1)
     monkeypatch.setattr("harness.cli.run.record_and_judge", runs)
-    assert command("forget-vote", "--cluster", "docker") == 2
+    assert hunt_command("forget-vote", "--cluster", "docker") == 2
     assert len(runs.made) == 1
 
 
@@ -210,7 +206,7 @@ def test_what_only_simulations_show_is_not_hunted_on_docker_unless_it_is_named(
 ) -> None:
     runs = FakeRuns()
     monkeypatch.setattr("harness.cli.run.record_and_judge", runs)
-    command("--cluster", "docker", "--runs-per-bug", "1")
+    hunt_command("--cluster", "docker", "--runs-per-bug", "1")
     made = {bug for bug, _, _ in runs.made}
     assert {"forget-vote", None} <= made
     assert "accept-torn-record" not in made

@@ -12,13 +12,13 @@ import msgspec
 import pytest
 
 from checkers.verdict import Verdict
-from harness.cli import main
 from harness.client import Invocation
 from harness.exploring.pool import Pool
 from harness.exploring.shrink import Failure, Shrinker, Story, cut, failure_of, on_nodes, signature
 from harness.exploring.trial import Found, Outcome, Trial, replay_command, run_trial
 from harness.script import Script, ScriptedFault
 from results.store import RunFolder
+from tests.command import command
 from tests.exploring.simulated import BUGGY, FOUND, MOST_SEEDS, experiment, first_finding, outcome
 
 SECOND = 1_000_000_000
@@ -172,18 +172,6 @@ def fails_when_scripted(seed: int) -> bool:
 
 def test_what_does_not_fail_has_no_failure() -> None:
     assert failure_of(experiment(time_limit=2, nemesis="none")) is None
-
-
-def command(*arguments: str) -> int:
-    """Its exit code."""
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
-
-
-@pytest.fixture
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.usefixtures("in_a_folder_of_its_own")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli import main
+from tests.command import command
 
 SHARED = Path(__file__).parents[3] / "shared" / "histories"
 EDN = """[{:process 0, :type :invoke, :f :write, :value 1}
@@ -40,16 +40,7 @@ LINES = [
 OURS = "".join(json.dumps(line) + "\n" for line in LINES)
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def command(*arguments: str) -> int:
-    """Its exit code."""
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
 def checked(capsys: pytest.CaptureFixture[str], text: str | bytes, *arguments: str) -> tuple[int, dict[str, Any], str]:

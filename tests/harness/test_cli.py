@@ -11,24 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
 from harness.experiment import Experiment
+from tests.command import command
 
 ROOT = Path(__file__).parents[2]
 INVOKE = '{"index":0,"time":5,"process":0,"type":"invoke","f":"write","key":"r0","value":1}\n'
 OK = '{"index":1,"time":9,"process":0,"type":"ok","f":"write","key":"r0","value":1,"node":"n1","log_index":3}\n'
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def command(*arguments: str) -> int:
-    """Its exit code."""
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
 @pytest.mark.parametrize(

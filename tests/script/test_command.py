@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.cli import main
 from harness.experiment import build, script_of
 from harness.script import ScriptedFault
+from tests.command import command
 
 SECOND = 1_000_000_000
 RUN = {
@@ -36,16 +36,7 @@ EVENTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def command(*arguments: str) -> int:
-    """Its exit code."""
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
 def record(run: dict[str, Any], events: list[dict[str, Any]]) -> None:

@@ -11,23 +11,14 @@ import pytest
 
 from checkers.events import NEMESIS, Event, EventType
 from harness import plugins
-from harness.cli import main
 from results.store import find
+from tests.command import command
 
 NS = 1_000_000_000
 RESULTS = Path("results/runs")
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def command(*arguments: str) -> int:
-    """Its exit code."""
-    with pytest.raises(SystemExit) as exit_:
-        main(list(arguments))
-    return int(exit_.value.code or 0)
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
 def run(name: str, *options: str) -> dict[str, Any]:
