@@ -28,14 +28,20 @@ def test_the_target_is_elected_at_once() -> None:
     assert {request.transfer for request in pump.sent_of(RequestVote)} == {True}
 
 
-def test_the_target_is_told_only_when_it_has_the_whole_log() -> None:
-    """3.10, step 2: or it could not be elected."""
+def handing_over_to_one_behind() -> Pump:
+    """n1 leads, and is to hand over to n3, which is away and lacks an entry."""
     pump = led()
     pump.partition("12", "3")
     pump.propose("n1", b"x")
     pump.settle()
     pump.transfer("n1", "n3")
     pump.settle()
+    return pump
+
+
+def test_the_target_is_told_only_when_it_has_the_whole_log() -> None:
+    """3.10, step 2: or it could not be elected."""
+    pump = handing_over_to_one_behind()
     assert not pump.sent_of(TimeoutNow)
     pump.heal()
     pump.wait(0.5 * T)
@@ -104,12 +110,7 @@ def test_the_lease_ends_when_the_target_is_told_for_the_rest_of_the_term() -> No
 
 
 def test_a_lease_is_kept_while_the_target_is_not_told_yet() -> None:
-    pump = led()
-    pump.partition("12", "3")
-    pump.propose("n1", b"x")
-    pump.settle()
-    pump.transfer("n1", "n3")
-    pump.settle()
+    pump = handing_over_to_one_behind()
     assert pump.nodes["n1"].lease_read(pump.now) is not None
 
 
