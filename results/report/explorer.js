@@ -44,12 +44,7 @@ const Explorer = (() => {
     return { context, w: box.width, h: box.height };
   }
 
-  let scheduled = false;
-  function redraw() {
-    if (scheduled) return;
-    scheduled = true;
-    requestAnimationFrame(() => { scheduled = false; draw(); drawOverview(); });
-  }
+  const redraw = Raftstorm.oncePerFrame(() => { draw(); drawOverview(); });
 
   function draw() {
     const { context, w, h } = prepare(canvas);

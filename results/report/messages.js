@@ -44,12 +44,7 @@ const MessageDiagram = (() => {
   function add(name, attributes, words) { const made = make(name, attributes, words); layer.append(made); return made; }
   const fitting = (names, room, size = 6.4) => names.find((name) => name.length * size <= room);
 
-  let scheduled = false;
-  function redraw() {
-    if (scheduled) return;
-    scheduled = true;
-    requestAnimationFrame(() => { scheduled = false; draw(); drawOverview(); });
-  }
+  const redraw = Raftstorm.oncePerFrame(() => { draw(); drawOverview(); });
 
   function draw() {
     width = Math.max(svg.getBoundingClientRect().width, 320);

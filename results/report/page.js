@@ -20,6 +20,16 @@ const Raftstorm = (() => {
     return made;
   }
 
+  // However often it is called before the next frame, it is done once then.
+  function oncePerFrame(act) {
+    let scheduled = false;
+    return () => {
+      if (scheduled) return;
+      scheduled = true;
+      requestAnimationFrame(() => { scheduled = false; act(); });
+    };
+  }
+
   function isDark() {
     const chosen = document.documentElement.dataset.theme;
     return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -163,7 +173,7 @@ const Raftstorm = (() => {
   reveal();
 
   return {
-    read, colour, element, seconds, duration, at, drag, wheel, place, lines, ticks, lanes,
+    read, colour, element, oncePerFrame, seconds, duration, at, drag, wheel, place, lines, ticks, lanes,
     onTheme: (listener) => themeListeners.push(listener),
   };
 })();
