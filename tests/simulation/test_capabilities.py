@@ -126,7 +126,7 @@ def test_a_disturbance_is_read_from_the_link(stage: Stage) -> None:
     assert stage.packets is not None
     details = stage.works(stage.packets.disturb("f1", [THERE], Hindrance(loss=0.2, delay_s=0.1)))
     assert details == {"n1->n2": {"loss": 0.2, "duplicate": 0.0, "slow": 0.0, "clogged": False}}
-    assert stage.cluster.network.way(*THERE).weather.delay_s == pytest.approx(0.101)
+    assert stage.cluster.network.way(*THERE).hindrance.delay_s == pytest.approx(0.1)
     assert stage.fails(stage.packets.verify_healed()) == "what n1 sends to n2 is disturbed"
     assert stage.works(stage.packets.calm("f1"))["n1->n2"]["loss"] == 0.0
     stage.works(stage.packets.verify_healed())
@@ -137,8 +137,8 @@ def test_the_later_disturbance_of_a_link_holds_until_it_is_lifted(stage: Stage) 
     stage.works(stage.packets.disturb("f1", [THERE], Hindrance(loss=0.2)))
     stage.works(stage.packets.disturb("f2", [THERE, BACK], Hindrance(duplicate=0.3)))
     stage.works(stage.packets.disturb("f3", [THERE], Hindrance(clogged=True)))
-    weather = stage.cluster.network.way(*THERE).weather
-    assert (weather.loss, weather.duplicate) == (0.0, 0.3)
+    now = stage.cluster.network.way(*THERE).hindrance
+    assert (now.loss, now.duplicate) == (0.0, 0.3)
     assert stage.works(stage.packets.calm("f2"))["n1->n2"]["loss"] == 0.2
     assert stage.works(stage.packets.calm("f1"))["n1->n2"]["clogged"]
     assert stage.fails(stage.packets.verify_healed()) == "what n1 sends to n2 is disturbed"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cluster import Link
-from harness.cluster.simulation.network import FAIR, Network, Weather
+from harness.cluster import Hindrance, Link
+from harness.cluster.simulation.network import DELAY_S, FREE, Network
 from harness.world.virtual import NS, VirtualWorld
 from node_image.raft.messages import PreVoteResponse
 
@@ -62,9 +62,7 @@ def test_messages_of_a_link_arrive_in_their_order_soon(seed: int, pauses: list[f
         pair.wait(pause)
     pair.wait(1)
     assert pair.arrived == list(range(len(pauses)))
-    assert all(
-        FAIR.delay_s / 2 <= (at - began) / NS <= 1.5 * FAIR.delay_s for began, at in zip(sent, pair.times, strict=True)
-    )
+    assert all(DELAY_S / 2 <= (at - began) / NS <= 1.5 * DELAY_S for began, at in zip(sent, pair.times, strict=True))
 
 
 def test_a_cut_is_one_way_and_loses_what_is_under_way() -> None:
@@ -139,7 +137,7 @@ def test_two_clogs_of_one_link_hold_until_both_are_lifted() -> None:
 @pytest.mark.parametrize(("loss", "least", "most"), [(1.0, 0, 0), (0.5, 400, 600), (0.0, 1000, 1000)])
 def test_loss(loss: float, least: int, most: int) -> None:
     pair = Pair()
-    pair.network.set_weather(THERE, Weather(loss=loss))
+    pair.network.hinder(THERE, Hindrance(loss=loss))
     pair.send(*range(1000))
     pair.wait(10)
     assert least <= len(pair.arrived) <= most
@@ -149,7 +147,7 @@ def test_loss(loss: float, least: int, most: int) -> None:
 
 def test_duplicates_come_twice_and_what_is_sent_back_does_not() -> None:
     pair = Pair()
-    pair.network.set_weather(THERE, Weather(duplicate=1.0))
+    pair.network.hinder(THERE, Hindrance(duplicate=1.0))
     pair.send(1, 2)
     pair.send(3, link=BACK)
     pair.wait(1)
@@ -158,7 +156,7 @@ def test_duplicates_come_twice_and_what_is_sent_back_does_not() -> None:
 
 def test_slow_messages_are_overtaken() -> None:
     pair = Pair()
-    pair.network.set_weather(THERE, Weather(slow=0.3, slow_s=1.0))
+    pair.network.hinder(THERE, Hindrance(slow=0.3, slow_s=1.0))
     for number in range(200):
         pair.send(number)
         pair.wait(0.01)
@@ -169,11 +167,11 @@ def test_slow_messages_are_overtaken() -> None:
 
 def test_a_slow_link_delays_and_keeps_the_order() -> None:
     pair = Pair()
-    pair.network.set_weather(THERE, Weather(delay_s=0.2))
+    pair.network.hinder(THERE, Hindrance(delay_s=0.199))
     pair.send(1, 2, 3)
     pair.wait(0.09)
     assert pair.arrived == []
-    pair.network.set_weather(THERE, FAIR)
+    pair.network.hinder(THERE, FREE)
     pair.send(4)  # behind them, as over one connection
     pair.wait(0.3)
     assert pair.arrived == [1, 2, 3, 4]

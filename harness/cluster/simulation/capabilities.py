@@ -11,7 +11,7 @@ from harness.cluster import Capabilities, Evidence, Hindrance, Link
 from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
 from harness.cluster.simulation.disk import Flip
 from harness.cluster.simulation.machine import DiskSpeed, Machine
-from harness.cluster.simulation.network import FAIR, Weather
+from harness.cluster.simulation.network import FREE
 from harness.world.virtual import NS
 
 RESTART_S: Final = 0.05
@@ -159,7 +159,7 @@ class SimulatedPackets:
         for link in listed:
             if hindrance.clogged:
                 self.cluster.network.clog(link)
-        self._set_weather(listed)
+        self._hinder(listed)
         return _evidence({f"{link.source}->{link.target}": self._words(link) for link in listed})
 
     async def calm(self, fault: str) -> Evidence:
@@ -167,35 +167,25 @@ class SimulatedPackets:
         for link in links:
             if hindrance.clogged:
                 self.cluster.network.unclog(link)
-        self._set_weather(links)
+        self._hinder(links)
         return _evidence({f"{link.source}->{link.target}": self._words(link) for link in links})
 
     async def verify_healed(self) -> Evidence:
         ill = self.cluster.network.disturbed
         return _evidence({}, [f"what {link.source} sends to {link.target} is disturbed" for link in ill])
 
-    def _set_weather(self, links: Iterable[Link]) -> None:
+    def _hinder(self, links: Iterable[Link]) -> None:
         for link in links:
-            weather = FAIR
+            latest = FREE
             for others, hindrance in self._in_force.values():
                 if link in others and not hindrance.clogged:
-                    weather = _weather(hindrance)
-            self.cluster.network.set_weather(link, weather)
+                    latest = hindrance
+            self.cluster.network.hinder(link, latest)
 
     def _words(self, link: Link) -> dict[str, Any]:
         way = self.cluster.network.way(*link)
-        weather = way.weather
-        return {"loss": weather.loss, "duplicate": weather.duplicate, "slow": weather.slow, "clogged": bool(way.clogs)}
-
-
-def _weather(hindrance: Hindrance) -> Weather:
-    return Weather(
-        loss=hindrance.loss,
-        duplicate=hindrance.duplicate,
-        slow=hindrance.slow,
-        slow_s=hindrance.slow_s,
-        delay_s=FAIR.delay_s + hindrance.delay_s,
-    )
+        now = way.hindrance
+        return {"loss": now.loss, "duplicate": now.duplicate, "slow": now.slow, "clogged": bool(way.clogs)}
 
 
 class SimulatedPower(_OnMachines):

@@ -5,7 +5,7 @@ own messages are doubled all the same, for Raft needs no such promise; a forward
 would be refused by a leader that has just been deposed, and the refusal be taken for the fate of the first.
 
 On a link from one node to another, messages arrive in the order in which they were sent, as over one connection, but
-where the weather says otherwise. What would arrive while a link is cut is lost; what is sent into a clogged link waits,
+where something hinders them. What would arrive while a link is cut is lost; what is sent into a clogged link waits,
 and comes when it is free again.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from harness.cluster import Link
+from harness.cluster import Hindrance, Link
 from harness.cluster.simulation.messages import Witness
 from harness.world.virtual import NS, VirtualWorld
 from node_image.driver.wire import PeerMessage, decode, encode
@@ -25,20 +25,10 @@ from node_image.replica.messages import ReplicaMessage
 Deliver = Callable[[str, str, PeerMessage], None]
 
 
-@dataclass(frozen=True)
-class Weather:
-    """How links behave. Probabilities, and seconds."""
-
-    loss: float = 0.0
-    duplicate: float = 0.0
-    slow: float = 0.0
-    """How often a message takes up to `slow_s` longer, so that later ones overtake it."""
-    delay_s: float = 0.001
-    """Half of it at least, one and a half times it at most."""
-    slow_s: float = 0.3
-
-
-FAIR: Final = Weather()
+DELAY_S: Final = 0.001
+"""What a message takes where nothing hinders it: half of it at least, one and a half times it at most."""
+FREE: Final = Hindrance()
+"""Nothing is in the way."""
 
 
 @dataclass
@@ -49,7 +39,7 @@ class _Way:
     """When the message that was sent last arrives (ns)."""
     cuts: int = 0
     clogs: int = 0
-    weather: Weather = FAIR
+    hindrance: Hindrance = FREE
     held: list[tuple[int, bytes]] = field(default_factory=list)
     """What waits while it is clogged."""
 
@@ -85,24 +75,24 @@ class Network:
         way = self.way(sender, to)
         if way.clogs:
             way.held.append((number, data))
-        elif way.weather is FAIR:
+        elif way.hindrance is FREE:
             self._post(way, sender, to, number, data, self._fair_delay())
         else:
-            copies = 1 if isinstance(message, ReplicaMessage) else 1 + (self._rng.random() < way.weather.duplicate)
+            copies = 1 if isinstance(message, ReplicaMessage) else 1 + (self._rng.random() < way.hindrance.duplicate)
             self._brave(way, sender, to, number, data, copies)
 
     def _fair_delay(self) -> int:
-        return int(FAIR.delay_s * NS * (0.5 + self._rng.random()))
+        return int(DELAY_S * NS * (0.5 + self._rng.random()))
 
     def _brave(self, way: _Way, sender: str, to: str, number: int, data: bytes, copies: int) -> None:
-        weather, rng = way.weather, self._rng
+        hindrance, rng = way.hindrance, self._rng
         for _ in range(copies):
-            if rng.random() < weather.loss:
+            if rng.random() < hindrance.loss:
                 self._lose(number, sender, to)
                 continue
-            delay = int(weather.delay_s * NS * (0.5 + rng.random()))
-            if rng.random() < weather.slow:
-                late = delay + int(weather.slow_s * NS * rng.random())
+            delay = int((DELAY_S + hindrance.delay_s) * NS * (0.5 + rng.random()))
+            if rng.random() < hindrance.slow:
+                late = delay + int(hindrance.slow_s * NS * rng.random())
                 self._world.call_at(self._world.now() + late, lambda: self._arrive(way, sender, to, number, data))
             else:
                 self._post(way, sender, to, number, data, delay)
@@ -148,17 +138,18 @@ class Network:
             for number, data in held:
                 self._post(way, *link, number, data, self._fair_delay())
 
-    def set_weather(self, link: Link, weather: Weather) -> None:
-        self.way(*link).weather = weather
+    def hinder(self, link: Link, hindrance: Hindrance) -> None:
+        """What happens to messages from now on. (Clogging is told by `clog`.)"""
+        self.way(*link).hindrance = hindrance
 
     @property
     def disturbed(self) -> list[Link]:
-        """Links that are clogged, or whose weather is not fair."""
-        return [Link(*link) for link, way in self._ways.items() if way.clogs or way.weather is not FAIR]
+        """Links that are clogged, or hindered."""
+        return [Link(*link) for link, way in self._ways.items() if way.clogs or way.hindrance is not FREE]
 
     def is_fair(self, sender: str, to: str) -> bool:
         """Whether nothing is wrong with what is sent just now."""
-        return self.hears(sender, to) and self.way(sender, to).weather is FAIR
+        return self.hears(sender, to) and self.way(sender, to).hindrance is FREE
 
     def hears(self, sender: str, to: str) -> bool:
         """Whether messages get through just now."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
-from harness.cluster import Link
+from harness.cluster import Hindrance, Link
 from harness.cluster.simulation.cluster import SimulatedCluster
 from harness.cluster.simulation.machine import Feed, Machine, Oscillator
-from harness.cluster.simulation.network import FAIR, Weather
+from harness.cluster.simulation.network import DELAY_S, FREE
 from harness.world.virtual import VirtualWorld
 from node_image.driver.config import NodeConfig
 from tests.node.sim.scheduler import Scheduler
@@ -28,7 +28,7 @@ class Cluster(SimulatedCluster):
     def __init__(self, seed: int, size: int, template: NodeConfig) -> None:
         self.seed = seed
         self.rng = random.Random(seed)
-        self.weather = FAIR
+        self.hindrance = FREE
         self.cut: set[Link] = set()
         self._answers: dict[int, Answer] = {}
         self._connection = 0
@@ -45,10 +45,11 @@ class Cluster(SimulatedCluster):
     def links(self) -> list[Link]:
         return [Link(*pair) for pair in permutations(self.names, 2)]
 
-    def set_weather(self, weather: Weather) -> None:
-        self.weather = weather
+    def hinder(self, hindrance: Hindrance) -> None:
+        """All links, and clients."""
+        self.hindrance = hindrance
         for link in self.links:
-            self.network.set_weather(link, weather)
+            self.network.hinder(link, hindrance)
 
     def cut_ways(self, ways: Iterable[Link]) -> set[Link]:
         """Those that were not cut before: what `mend_ways` is to be given."""
@@ -68,19 +69,19 @@ class Cluster(SimulatedCluster):
         self._connection += 1
         connection = self._connection
         self._answers[connection] = answer
-        if self.rng.random() >= self.weather.loss:
+        if self.rng.random() >= self.hindrance.loss:
             feed: Feed = lambda node, clocks: node.client_line(connection, request, clocks)  # noqa: E731
             self.scheduler.after(self._delay(), lambda: self.machines[name].give(feed))
         return connection
 
     def reply(self, machine: Machine, connection: int, response: dict[str, Any]) -> None:
-        if self.rng.random() >= self.weather.loss:
+        if self.rng.random() >= self.hindrance.loss:
             self.scheduler.after(self._delay(), lambda: self._answered(connection, response))
 
     def _delay(self) -> float:
-        if self.rng.random() < self.weather.slow:
-            return self.rng.random() * self.weather.slow_s
-        return self.weather.delay_s * (0.5 + self.rng.random())
+        if self.rng.random() < self.hindrance.slow:
+            return self.rng.random() * self.hindrance.slow_s
+        return DELAY_S * (0.5 + self.rng.random())
 
     def _answered(self, connection: int, response: dict[str, Any]) -> None:
         answer = self._answers.pop(connection, None)

@@ -6,14 +6,14 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from harness.cluster import Link
+from harness.cluster import Hindrance, Link
 from harness.cluster.simulation.machine import SOUND, DiskSpeed, Machine
-from harness.cluster.simulation.network import FAIR, Weather
+from harness.cluster.simulation.network import FREE
 from node_image.driver.node import Node
 from tests.node.sim.cluster import Cluster
 from tests.node.sim.operator import Operator
 
-FOUL: Final = Weather(loss=0.1, duplicate=0.1, slow=0.15)
+FOUL: Final = Hindrance(loss=0.1, duplicate=0.1, slow=0.15, slow_s=0.3)
 
 
 class Faults:
@@ -43,7 +43,7 @@ class Faults:
     def stop(self) -> None:
         self.stopped = True
         self.cluster.mend_ways(self.cluster.cut)
-        self.cluster.set_weather(FAIR)
+        self.cluster.hinder(FREE)
         for machine in self.cluster.machines.values():
             machine.speed = SOUND
             machine.crash_in = None
@@ -122,8 +122,8 @@ class Faults:
         self._for_a_while(lambda: self.cluster.mend_ways(cut))
 
     def _foul_weather(self) -> None:
-        self.cluster.set_weather(FOUL)
-        self._for_a_while(lambda: self.cluster.set_weather(FAIR))
+        self.cluster.hinder(FOUL)
+        self._for_a_while(lambda: self.cluster.hinder(FREE))
 
     def _slow_disk(self) -> None:
         machine = self._target()
