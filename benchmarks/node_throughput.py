@@ -30,8 +30,8 @@ from uuid import uuid4
 from benchmarks import bare_server
 from benchmarks.load import Address, Load, Measured, measure
 from harness.cluster import Node
-from harness.cluster.docker import DATA, DockerCluster
-from harness.cluster.ports import CLIENT_PORT
+from harness.cluster.docker import DockerCluster
+from harness.cluster.layout import CLIENT_PORT
 from harness.image import ensure
 from harness.systems.raft import SYSTEM
 from node_image.raftctl import NoAnswer, Unreachable, ask
@@ -131,7 +131,7 @@ async def _measure_relayed_docker(load: Load, nodes: int) -> Measured:
     """The bare server in one container, its relays in five others."""
     async with _containers(nodes + 1) as (server, *relays):
         address = f"{server.peer_address.rpartition(':')[0]}:{CLIENT_PORT}"
-        await _start_bare(server, f"server {DATA}/log")
+        await _start_bare(server, f"server {server.layout.data}/log")
         await asyncio.gather(*(_start_bare(relay, f"relay {address}") for relay in relays))
         for node in (server, *relays):
             await _wait_hello(node.host, node.port)

@@ -7,12 +7,13 @@ project's own is missing. Whatever goes wrong, what was brought up is taken down
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from threading import Event
+from typing import Final
 
-from harness.cluster import Node
+from harness.cluster import Cluster
 from harness.cluster.cleanup import clean_crashed
 from harness.cluster.docker import DockerCluster
 from harness.cluster.engine import connect
@@ -26,33 +27,44 @@ Phase = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
-class Place:
-    """`engine`: what the cluster runs on, for the record."""
+class Opening:
+    """What it takes to bring up a place. `name`: the run's."""
 
-    nodes: Sequence[Node]
-    engine: str
+    experiment: Experiment
+    name: str
+    shown: Display
+    progress: Progress
+    phase: Phase
 
 
 @asynccontextmanager
-async def open_place(
-    experiment: Experiment, name: str, system: System, shown: Display, progress: Progress, phase: Phase
-) -> AsyncIterator[Place]:
-    """Up on entry, down on exit. `name`: the run's. Raises BadInput, CannotRun."""
-    with phase("node image"):
-        image = await _image_in_time(experiment, shown, progress)
-    cluster = DockerCluster(name, experiment.node_names, image=image, keep=experiment.keep)
+async def open_place(opening: Opening, system: System) -> AsyncIterator[Cluster]:
+    """Up on entry, down on exit. Raises BadInput, CannotRun."""
+    experiment = opening.experiment
+    cluster = await _MAKERS[experiment.cluster](opening)
     try:
-        with phase("cluster up"):
+        with opening.phase("cluster up"):
             await cluster.up()
             await system.install(cluster.nodes, experiment.system_options)
             await asyncio.gather(*(system.start(node) for node in cluster.nodes))
-        yield Place(cluster.nodes, cluster.engine)
+        yield cluster
     finally:
         if experiment.keep and cluster.nodes:
-            _say_kept(cluster, shown)
+            _say_kept(cluster, opening.shown)
         else:
-            with phase("cluster down"):
+            with opening.phase("cluster down"):
                 await cluster.down()
+
+
+async def _containers(opening: Opening) -> Cluster:
+    experiment = opening.experiment
+    with opening.phase("node image"):
+        image = await _image_in_time(experiment, opening.shown, opening.progress)
+    return DockerCluster(opening.name, experiment.node_names, image=image, keep=experiment.keep)
+
+
+_MAKERS: Final[Mapping[str, Callable[[Opening], Awaitable[Cluster]]]] = {"docker": _containers}
+"""By the name of the place. What a maker gives back is not up yet."""
 
 
 async def _image_in_time(experiment: Experiment, shown: Display, progress: Progress) -> str:
@@ -82,7 +94,7 @@ def _image(experiment: Experiment, shown: Display, note: Callable[[str], None]) 
         return ensure(note, client)
 
 
-def _say_kept(cluster: DockerCluster, shown: Display) -> None:
+def _say_kept(cluster: Cluster, shown: Display) -> None:
     shown.say("the cluster stays up (`raftstorm clean` removes it); a shell on each node:")
     for node in cluster.nodes:
         shown.say(f"  {node.name}: {cluster.shell_command(node)}    client port {node.host}:{node.port}")

@@ -24,13 +24,12 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from harness import plugins
-from harness.cluster import Node
-from harness.cluster.over_ssh import capabilities
+from harness.cluster import Cluster, Node
 from harness.conductor import LEADER_DEADLINE_S, Conductor, Stage, plan_of, wait_leader
 from harness.errors import HealFailed, RaftstormError
 from harness.experiment import Experiment
 from harness.monitor import Monitor
-from harness.place import Place, open_place
+from harness.place import Opening, open_place
 from harness.progress import Display, Progress
 from harness.recorder import Recorder
 from harness.script import write_script
@@ -133,8 +132,8 @@ class Runner:
             phase["end"] = self._clock()
 
     async def _record(self) -> None:
-        opened = open_place(self._experiment, self._folder.name, self._system, self._shown, self._progress, self._phase)
-        async with opened as place:
+        opening = Opening(self._experiment, self._folder.name, self._shown, self._progress, self._phase)
+        async with open_place(opening, self._system) as place:
             world = RealWorld(self._seed)
             self._clock = world.now
             self._save_run(
@@ -146,7 +145,7 @@ class Runner:
             with self._folder.status_path.open("ab", buffering=0) as status_file:
                 await self._on_place(world, place, status_file)
 
-    async def _on_place(self, world: RealWorld, place: Place, status_file: BinaryIO) -> None:
+    async def _on_place(self, world: RealWorld, place: Cluster, status_file: BinaryIO) -> None:
         monitor = Monitor(world, self._system, place.nodes, status_file.write, wall_base_ns=world.wall_base_ns)
         self._progress.leader = lambda: _leader_words(monitor)
         monitor.start()
@@ -162,9 +161,9 @@ class Runner:
                 await self._collect(place)
             self._save_run(phases=self._phases, run_seconds=world.now() / 1e9)
 
-    async def _drive(self, world: RealWorld, place: Place, monitor: Monitor, recorder: Recorder) -> None:
+    async def _drive(self, world: RealWorld, place: Cluster, monitor: Monitor, recorder: Recorder) -> None:
         """The clients' part. From here on trouble is kept, not raised."""
-        stage = Stage(world, self._system, place.nodes, capabilities(world, place.nodes, self._system))
+        stage = Stage(world, self._system, place.nodes, place.able(world, self._system))
         self._conductor = Conductor(self._plan, stage, monitor, recorder, self._phase)
         if self.stopped:
             self._conductor.stop()
@@ -181,7 +180,7 @@ class Runner:
         self._shown.say(sentence)
         self._save_run(trouble=sentence)
 
-    async def _collect(self, place: Place) -> None:
+    async def _collect(self, place: Cluster) -> None:
         """Every node's logs and traces. A node that cannot be reached loses its own alone."""
         await asyncio.gather(*(self._collect_node(node) for node in place.nodes))
 

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
+
+from harness.cluster.layout import IMAGE, Layout
+
+if TYPE_CHECKING:
+    from harness.system import System
+    from harness.world import World
 
 
 class Finished(NamedTuple):
@@ -26,7 +32,7 @@ class Control(Protocol):
     """A held-open line to one node. All methods raise ControlError when the line or the host is gone."""
 
     async def run(self, command: str, *, input: bytes = b"", timeout_s: float = 10.0) -> Finished:
-        """Runs a shell command line as root. A non-zero exit is returned, not raised."""
+        """Runs a shell command line: as root, but on `local`. A non-zero exit is returned, not raised."""
 
     async def read_file(self, path: str) -> bytes: ...
     async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None: ...
@@ -35,13 +41,14 @@ class Control(Protocol):
 @dataclass(frozen=True)
 class Node:
     """One place for one server. `host`, `port`: where its client port is reached from here; `peer_address`: the
-    address that other nodes reach it at."""
+    address that other nodes reach it at, which need not be the one that it listens on (`layout` says that)."""
 
     name: str
     host: str
     port: int
     peer_address: str
     control: Control
+    layout: Layout = IMAGE
 
 
 class Evidence(msgspec.Struct, kw_only=True):
@@ -182,6 +189,13 @@ class Cluster(Protocol):
 
     async def down(self) -> None:
         """Removes what `up` made. Safe to call twice, and after a failed `up`."""
+
+    @property
+    def engine(self) -> str:
+        """What the nodes run on, for the record. Known once the cluster is up."""
+
+    def able(self, world: World, system: System) -> Capabilities:
+        """What can be done to the nodes, on which `system` has been installed."""
 
     def shell_command(self, node: Node) -> str:
         """What a person types to get a shell on the node (for --keep)."""

@@ -21,19 +21,20 @@ import docker.errors
 import paramiko
 from docker.types import Mount
 
-from harness.cluster import Node
+from harness.cluster import Capabilities, Node
 from harness.cluster.cleanup import remove_run
 from harness.cluster.engine import KEEP_LABEL, NODE_LABEL, OWNER_LABEL, RUN_LABEL, connect, told
+from harness.cluster.layout import CLIENT_PORT, IMAGE, PEER_PORT
+from harness.cluster.over_ssh import capabilities
 from harness.cluster.owner import owner
-from harness.cluster.ports import CLIENT_PORT, PEER_PORT, SSH_PORT
 from harness.control.keys import generate, private_text, public_text
 from harness.control.ssh import Endpoint, SshControl
 from harness.errors import CannotRun, ControlError
 from harness.image import require
+from harness.system import System
+from harness.world import World
 
-DATA: Final = "/var/lib/raftstorm"
-LOGS: Final = "/var/log/raftstorm"
-STATE: Final = "/run/raftstorm"
+SSH_PORT: Final = 22
 
 T = TypeVar("T")
 
@@ -89,6 +90,9 @@ class DockerCluster:
             if self._made:
                 remove_run(client, self._name)
                 self._made = False
+
+    def able(self, world: World, system: System) -> Capabilities:
+        return capabilities(world, self._nodes, system)
 
     def shell_command(self, node: Node) -> str:
         return f"docker exec -it {self._container(node.name)} bash"
@@ -172,8 +176,10 @@ class DockerCluster:
             cap_add=list(CAPABILITIES),
             security_opt=["no-new-privileges:true"],
             port_bindings=dict.fromkeys((SSH_PORT, CLIENT_PORT), ("127.0.0.1", None)),
-            mounts=[Mount(target=target, source=None, type="volume", labels=labels) for target in (DATA, LOGS)],
-            tmpfs={STATE: "size=1m,mode=0755"},
+            mounts=[
+                Mount(target=target, source=None, type="volume", labels=labels) for target in (IMAGE.data, IMAGE.logs)
+            ],
+            tmpfs={IMAGE.state: "size=1m,mode=0755"},
         )
         return config
 

@@ -50,7 +50,13 @@ def build_context() -> BuildContext:
 
 
 def faketime_library() -> bytes:
-    """The shared library that the Python package libfaketime carries. Debian's own build breaks time.sleep."""
+    """The content of the shared library. Raises CannotRun."""
+    return faketime_path().read_bytes()
+
+
+def faketime_path() -> Path:
+    """The shared library that the Python package libfaketime carries, which is the same for all places. Debian's own
+    build breaks time.sleep. Raises CannotRun."""
     try:
         carried = [file for file in files("libfaketime") or () if file.name == _LIBRARY]
     except PackageNotFoundError:
@@ -60,4 +66,4 @@ def faketime_library() -> bytes:
             "The Python package libfaketime, which clock faults need, is not installed or carries no library: "
             "on Linux, `pip install libfaketime` brings it."
         )
-    return Path(str(carried[0].locate())).read_bytes()
+    return Path(str(carried[0].locate()))

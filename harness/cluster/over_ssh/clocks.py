@@ -16,13 +16,11 @@ from typing import Final
 
 from harness.cluster import Evidence, Node
 from harness.cluster.over_ssh.inspect import GONE, STOPPED, process_state
-from harness.cluster.over_ssh.shell import Details, Trouble, on_each, run
+from harness.cluster.over_ssh.shell import Details, Trouble, on_each, run, script
 from harness.system import System
 from harness.world import World
 from harness.world.sync import Lock
 
-OFFSET_FILE: Final = "/run/raftstorm/faketime"
-"""Where the server process's FAKETIME_TIMESTAMP_FILE is."""
 TOLERANCE_S: Final = 0.0005
 READINGS: Final = 3
 """A process that is preempted between reading one clock and the other misreports once, not three times."""
@@ -58,10 +56,9 @@ class _NodeClock:
 
 
 class ShellClocks:
-    def __init__(self, world: World, nodes: Sequence[Node], system: System, *, offset_file: str = OFFSET_FILE) -> None:
+    def __init__(self, world: World, nodes: Sequence[Node], system: System) -> None:
         self._world = world
         self._system = system
-        self._file = offset_file
         self._clocks = {node.name: _NodeClock(node, Lock(world)) for node in nodes}
 
     async def shift(self, fault: str, offsets_s: Mapping[str, float], *, prove: bool = True) -> Evidence:
@@ -83,8 +80,8 @@ class ShellClocks:
 
     async def _write(self, clock: _NodeClock) -> None:
         """Replaces the file at once, so that no half of it is ever read."""
-        content, new = f"{clock.total_s:+.6f}", f"{self._file}.new"
-        await run(clock.node, f"echo '{content}' > {new} && mv -f {new} {self._file}")
+        file = shlex.quote(clock.node.layout.clock_file)
+        await run(clock.node, f"echo '{clock.total_s:+.6f}' > {file}.new && mv -f {file}.new {file}")
 
     async def _proof(self, clock: _NodeClock, *, lifting: bool) -> Details:
         offset_s = await self._read(clock, clock.total_s)
@@ -132,7 +129,7 @@ class ShellClocks:
     async def _epoch(self, clock: _NodeClock) -> int:
         now = self._world.now()
         if clock.epoch_read_ns is None or now - clock.epoch_read_ns > EPOCH_AGE_NS:
-            clock.epoch_ns = int(await run(clock.node, f"python3 -S -E -c {shlex.quote(_EPOCH_SCRIPT)}"))
+            clock.epoch_ns = int(await run(clock.node, script(clock.node, _EPOCH_SCRIPT)))
             clock.epoch_read_ns = now
         return clock.epoch_ns
 

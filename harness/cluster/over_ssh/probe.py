@@ -6,12 +6,11 @@ they do not. The server process takes no part (the kernel answers), so a stopped
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Final
 
 from harness.cluster import Node
-from harness.cluster.over_ssh.shell import run
+from harness.cluster.over_ssh.shell import run, script
 
 SILENT: Final = "silent"
 """No answer within the time: the only outcome that proves a cut."""
@@ -55,5 +54,5 @@ def address(node: Node) -> tuple[str, int]:
 async def probe(source: Node, targets: Mapping[str, Node], *, timeout_s: float) -> dict[str, str]:
     """By target: "open", "refused", "silent" or the error's name. Raises Trouble, ControlError."""
     words = [",".join(map(str, (name, *address(node)))) for name, node in targets.items()]
-    printed = await run(source, f"python3 -S -E -c {shlex.quote(_SCRIPT)} {timeout_s} {shlex.join(words)}")
+    printed = await run(source, script(source, _SCRIPT, str(timeout_s), *words))
     return {name: outcome for name, _, outcome in (line.partition(" ") for line in printed.splitlines())}

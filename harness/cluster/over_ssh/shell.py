@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,11 @@ async def run(node: Node, command: str, *, input: bytes = b"") -> str:
     if finished.exit_code != 0:
         raise Trouble(f"{node.name}: {reason(finished)}")
     return finished.stdout
+
+
+def script(node: Node, source: str, *arguments: str) -> str:
+    """The command that runs a Python script which needs nothing but the standard library, started as fast as can be."""
+    return shlex.join([node.layout.python, "-S", "-E", "-c", source, *arguments])
 
 
 def reason(finished: Finished) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.cluster import Finished, Node
+from harness.cluster.layout import IMAGE, Layout, under
 from harness.errors import BadInput, ControlError
 from harness.system import Bug
 from harness.systems.raft import SYSTEM
@@ -37,8 +38,15 @@ class FakeControl:
         raise NotImplementedError
 
 
-def node(name: str, control: FakeControl) -> Node:
-    return Node(name=name, host="127.0.0.1", port=8000, peer_address=f"10.0.0.{name[1:]}:7000", control=control)
+def node(name: str, control: FakeControl, layout: Layout = IMAGE) -> Node:
+    return Node(
+        name=name,
+        host="127.0.0.1",
+        port=8000,
+        peer_address=f"10.0.0.{name[1:]}:7000",
+        control=control,
+        layout=layout,
+    )
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -67,6 +75,29 @@ def test_install_brings_a_configuration_to_every_node() -> None:
         "trace": "/var/log/raftstorm/trace.jsonl",
         "bug": "ack-before-sync",
         "election_timeout_s": 1.0,
+    }
+
+
+def test_everything_is_where_the_layout_says() -> None:
+    control = FakeControl(Finished(0, "17\n", ""))
+    layout = under("/tmp/a b/n1", listen="127.0.0.1", client_port=8101, peer_port=7101, python="/opt/python")
+    apart = node("n1", control, layout)
+    run(SYSTEM.install([apart], {}))
+    [(_, archive)] = control.commands
+    [(path, content)] = unpacked(archive).items()
+    configuration = json.loads(content)
+    assert path == "tmp/a b/n1/config/node.json"
+    assert configuration["client"] == "127.0.0.1:8101"
+    assert configuration["peer"] == "127.0.0.1:7101"
+    assert configuration["members"] == {"n1": "10.0.0.1:7000"}
+    assert configuration["data"] == "/tmp/a b/n1/data"
+    run(SYSTEM.start(apart))
+    command = control.commands[-1][0]
+    assert command.startswith("cd '/tmp/a b/n1/code' && sh '/tmp/a b/n1/tools/node-start' '/tmp/a b/n1/state' ")
+    assert command.endswith(" /opt/python -m node_image.runtime --config '/tmp/a b/n1/config/node.json'")
+    assert dict(SYSTEM.log_files(apart)) == {
+        "node.log": "/tmp/a b/n1/logs/node.log",
+        "trace.jsonl": "/tmp/a b/n1/logs/trace.jsonl",
     }
 
 
@@ -134,8 +165,12 @@ def test_pid(finished: Finished, pid: int | None) -> None:
 
 def test_start() -> None:
     control = FakeControl(Finished(0, "17\n", ""))
-    assert run(SYSTEM.start(node("n1", control))) == 17
-    assert control.commands == [("node-start 8000", b"")]
+    assert run(SYSTEM.start(node("n1", control, Layout(environment={"WHOSE": "ours"})))) == 17
+    [(command, _)] = control.commands
+    start, log, port, *rest = command.removeprefix("cd /opt/raftstorm && sh /usr/local/bin/node-start ").split()
+    assert (start, log, port) == ("/run/raftstorm", "/var/log/raftstorm/node.log", "8000")
+    assert {"LD_PRELOAD=/usr/local/lib/raftstorm/libfaketime.so.1", "WHOSE=ours"} < set(rest)
+    assert rest[-5:] == ["python3", "-m", "node_image.runtime", "--config", "/etc/raftstorm/node.json"]
 
 
 def test_a_node_that_ends_at_once_is_told_with_its_last_words() -> None:
