@@ -23,14 +23,17 @@ from harness import plugins
 from harness.client import READ_MODES
 from harness.errors import BadInput
 from harness.script import Bounds, Script, read_script
+from harness.system import ChangesMembers
 from harness.workload import WorkloadOptions, owner
 from harness.world.streams import Fork, parse_fork
 
 CLUSTERS: Final = {
-    "docker": ("network", "processes", "clocks"),
+    "docker": ("network", "processes", "clocks", "membership"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
+MEMBERSHIP: Final = "membership"
+"""What a system must offer too: nodes leave and come back by its own means."""
 MAX_NODES: Final = 15
 MAX_PROCESSES: Final = 1000
 ALL: Final = "all"
@@ -203,8 +206,9 @@ def validated(experiment: Experiment) -> Experiment:
     swarm = experiment.swarm
     if swarm is None:
         swarm = experiment.cluster == "sim" and list(experiment.nemesis) == [ALL] and script is None
-    faults = resolve_faults(experiment.nemesis, experiment.cluster) if script is None else script.kinds
-    _check_faults(faults, experiment.cluster)
+    lacks = () if isinstance(plugins.load("system", experiment.system), ChangesMembers) else (MEMBERSHIP,)
+    faults = resolve_faults(experiment.nemesis, experiment.cluster, lacks) if script is None else script.kinds
+    _check_faults(faults, experiment, lacks)
     return msgspec.structs.replace(experiment, nemesis=faults, swarm=swarm)
 
 
@@ -273,14 +277,19 @@ def _check_simulated(experiment: Experiment) -> None:
             raise BadInput(f"--{name} says something about containers: --cluster sim has none.")
 
 
-def _check_faults(faults: Sequence[str], cluster: str) -> None:
-    """Raises BadInput for a kind that this cluster cannot do."""
+def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Sequence[str]) -> None:
+    """Raises BadInput for a kind that this cluster cannot do, or this system. `lacks`: what it does not offer."""
+    cluster = experiment.cluster
     for name in faults:
         needs = plugins.load("fault", name).needs
         if needs not in CLUSTERS[cluster]:
             able = [other for other in CLUSTERS if needs in CLUSTERS[other]]
             hint = f"give --cluster {able[0]}." if able else "no cluster offers that."
             raise BadInput(f"--cluster {cluster} cannot do {name} faults, which need control over its {needs}: {hint}")
+        if needs in lacks:
+            raise BadInput(
+                f"--system {experiment.system} cannot do {name} faults: it offers no way to change its {needs}."
+            )
 
 
 def resolve_workloads(asked: Sequence[str]) -> tuple[str, ...]:
@@ -300,14 +309,15 @@ def resolve_workloads(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def resolve_faults(asked: Sequence[str], cluster: str = "docker") -> tuple[str, ...]:
-    """Kinds of fault; "all" is every kind that the cluster can do, "none" no kind. Raises BadInput with the nearest
-    name."""
+def resolve_faults(asked: Sequence[str], cluster: str = "docker", lacks: Sequence[str] = ()) -> tuple[str, ...]:
+    """Kinds of fault; "all" is every kind that the cluster can do (but what needs one that `lacks` names), "none" no
+    kind. Raises BadInput with the nearest name."""
     known = plugins.names("fault")
     if len(asked) > 1 and (ALL in asked or NONE in asked):
         raise BadInput(f"--nemesis takes {ALL!r}, {NONE!r} or kinds of fault, not both: {', '.join(known)}.")
     if list(asked) == [ALL]:
-        return tuple(name for name in known if plugins.load("fault", name).needs in CLUSTERS[cluster])
+        able = set(CLUSTERS[cluster]) - set(lacks)
+        return tuple(name for name in known if plugins.load("fault", name).needs in able)
     if list(asked) == [NONE]:
         return ()
     for name in asked:

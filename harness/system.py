@@ -6,11 +6,11 @@ The bundled Raft node is one (`harness.systems.raft`); others are added by the e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from harness.cluster import Node
+from harness.cluster import Membership, Node
 from harness.world import World
 
 
@@ -108,3 +108,10 @@ class System(Protocol):
     def bugs(self, options: Mapping[str, Any]) -> Mapping[str, Bug]:
         """Deliberate bugs that nodes can be started with, by name (of options["source"], where that is given). Raises
         BadInput."""
+
+
+@runtime_checkable
+class ChangesMembers(Protocol):
+    """A system whose nodes can leave the cluster and come back: it offers this by having the method."""
+
+    def membership(self, world: World, nodes: Sequence[Node]) -> Membership: ...

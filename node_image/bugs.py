@@ -48,8 +48,6 @@ def _options(**options: str) -> Mapping[str, str]:
     return MappingProxyType({name.replace("_", "-"): value for name, value in options.items()})
 
 
-MEMBERSHIP_IS_SIMULATED: Final = "nodes leave and come back, and leaders hand over, in the simulator alone, for now"
-
 # Votes
 
 FORGET_VOTE: Final = Bug(
@@ -260,8 +258,7 @@ LEASE_KEPT_THROUGH_TRANSFER: Final = Bug(
     "Ongaro's dissertation, section 6.4.1: the lease ends with a transfer, whose election voters do not put off",
     "reads",
     ("linearizability", "log indexes"),
-    _options(read_mode="lease"),
-    simulator_only=MEMBERSHIP_IS_SIMULATED,
+    _options(nemesis="membership,partition", read_mode="lease"),
 )
 IGNORE_CLIENT_INDEX: Final = Bug(
     "ignore-client-index",
@@ -355,7 +352,7 @@ TWO_CHANGES_AT_ONCE: Final = Bug(
     "Ongaro's dissertation, section 4.3: C_old,new is committed, and C_new after it, before the next change begins",
     "membership",
     ("safety", "linearizability"),
-    simulator_only=MEMBERSHIP_IS_SIMULATED,
+    _options(nemesis="membership,partition,kill"),
 )
 CONFIGURATION_WHEN_COMMITTED: Final = Bug(
     "configuration-when-committed",
@@ -363,7 +360,7 @@ CONFIGURATION_WHEN_COMMITTED: Final = Bug(
     "Raft paper, section 6: a server always uses the latest configuration in its log, committed or not",
     "membership",
     ("safety", "linearizability"),
-    simulator_only=MEMBERSHIP_IS_SIMULATED,
+    _options(nemesis="membership,partition,kill"),
 )
 COUNT_REMOVED: Final = Bug(
     "count-removed",
@@ -371,7 +368,7 @@ COUNT_REMOVED: Final = Bug(
     "Raft paper, section 6: agreement takes majorities of the configuration's servers, and of no others",
     "membership",
     ("safety", "linearizability"),
-    simulator_only=MEMBERSHIP_IS_SIMULATED,
+    _options(nemesis="membership,partition,kill"),
 )
 COUNT_LEARNERS: Final = Bug(
     "count-learners",
@@ -379,7 +376,7 @@ COUNT_LEARNERS: Final = Bug(
     "Ongaro's dissertation, section 4.2.1: servers that catch up are not counted towards majorities",
     "membership",
     ("safety", "linearizability"),
-    simulator_only=MEMBERSHIP_IS_SIMULATED,
+    _options(nemesis="membership,partition,kill"),
 )
 LEAVE_JOINT_EARLY: Final = Bug(
     "leave-joint-early",
@@ -387,7 +384,7 @@ LEAVE_JOINT_EARLY: Final = Bug(
     "Raft paper, section 6: only once C_old,new is committed may C_new be appended",
     "membership",
     ("safety", "linearizability"),
-    simulator_only=MEMBERSHIP_IS_SIMULATED,
+    _options(nemesis="membership,partition,kill"),
 )
 
 # Liveness
@@ -414,7 +411,7 @@ REMOVED_NODE_CAMPAIGNS: Final = Bug(
     "Ongaro's dissertation, section 4.2.3: servers that hear from a leader refuse to take part in elections",
     "liveness",
     ("liveness",),
-    simulator_only=MEMBERSHIP_IS_SIMULATED,
+    _options(nemesis="membership"),
 )
 NEVER_SEND_SNAPSHOT: Final = Bug(
     "never-send-snapshot",

@@ -15,7 +15,7 @@ from harness.experiment import build, load_file
 def test_defaults() -> None:
     experiment = build()
     assert experiment.workload == ("register", "follower-reads")
-    assert experiment.nemesis == ("clock", "kill", "partition", "pause")
+    assert experiment.nemesis == ("clock", "kill", "membership", "partition", "pause")
     assert (experiment.nodes, experiment.processes, experiment.time_limit) == (5, 10, 30.0)
 
 
@@ -84,3 +84,12 @@ def test_files_that_cannot_work(tmp_path: Path, text: str, sentence: str) -> Non
 def test_a_file_that_is_not_there() -> None:
     with pytest.raises(BadInput, match="cannot be read: No such file"):
         load_file("/nowhere/nightly.toml")
+
+
+def test_a_system_whose_members_cannot_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has every other kind of fault, and no nodes that leave."""
+    fixed, load = object(), plugins.load
+    monkeypatch.setattr(plugins, "load", lambda kind, name: fixed if kind == "system" else load(kind, name))
+    assert build().nemesis == ("clock", "kill", "partition", "pause")
+    with pytest.raises(BadInput, match="--system raft cannot do membership faults: it offers no way to change its"):
+        build({"nemesis": "membership"})

@@ -23,6 +23,8 @@ from harness.monitor import Monitor
 from harness.nemesis import Command, Nemesis, Stop, draw_schedule, feed, grudges, load_kinds
 from harness.nemesis.clock import DRIFT_STEP_S, Jump
 from harness.nemesis.fault import Injection, View
+from harness.nemesis.membership import FAULT as MEMBERSHIP
+from harness.nemesis.membership import HandingOver
 from harness.nemesis.partition import FAULT as PARTITION
 from harness.nemesis.process import KILL, PAUSE
 from harness.system import System
@@ -171,12 +173,29 @@ async def clock_outlives_process(site: Site) -> None:
     proven(await killing.end("f3", site.capabilities))
 
 
+def test_membership() -> None:
+    on_docker(membership)
+
+
+async def membership(site: Site) -> None:
+    for variant in MEMBERSHIP.variants:
+        await _wait_leader(site.monitor)
+        injection = MEMBERSHIP.plan(variant, site.view, Random(1))
+        begun, ended = await site.begin_and_end(injection)
+        if isinstance(injection, HandingOver):
+            assert begun.details["leader"] == injection.to
+        else:
+            assert begun.details["members"] == [name for name in NAMES if name not in injection.targets]
+            assert ended.details["members"] == list(NAMES)
+    await site.verify()
+
+
 def test_a_storm() -> None:
     on_docker(storm)
 
 
 async def storm(site: Site) -> None:
-    kinds = load_kinds(["partition", "kill", "pause", "clock"])
+    kinds = load_kinds(["partition", "kill", "pause", "clock", "membership"])
     recorder: Any = FakeRecorder(site.world)
     nemesis = Nemesis(site.world, kinds, site.capabilities, recorder, site.monitor.view)
     commands: Queue[Command] = Queue(site.world)

@@ -12,14 +12,15 @@ from harness.cluster import Capabilities, Node
 from harness.cluster.over_ssh.clocks import ShellClocks
 from harness.cluster.over_ssh.network import ShellNetwork
 from harness.cluster.over_ssh.processes import ShellProcesses
-from harness.system import System
+from harness.system import ChangesMembers, System
 from harness.world import World
 
 
 def capabilities(world: World, nodes: Sequence[Node], system: System) -> Capabilities:
-    """All three, for nodes on which `system` has been installed."""
+    """For nodes on which `system` has been installed. What the system must do itself is there if it can."""
     return Capabilities(
         network=ShellNetwork(world, nodes),
         processes=ShellProcesses(world, nodes, system),
         clocks=ShellClocks(world, nodes, system),
+        membership=system.membership(world, nodes) if isinstance(system, ChangesMembers) else None,
     )
