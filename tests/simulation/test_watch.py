@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster import Link
+from harness.cluster import Hindrance, Link
 from harness.cluster.simulation.cluster import SimulatedCluster
 from harness.cluster.simulation.machine import DiskSpeed
 from harness.cluster.simulation.watch import Watch
@@ -75,6 +75,24 @@ def test_a_paused_leader_cannot_step_down() -> None:
     pass_time(cluster, 10)
     leader.resume()
     pass_time(cluster, 5)
+    assert found == []
+
+
+def test_an_answer_that_comes_late_is_an_answer() -> None:
+    """A leader need not know that those who gave it are down since (found by seed 50012 of 60 s)."""
+    cluster = started(3)
+    found = watched(cluster)
+    name, timeout_s = lead(cluster).name, lead(cluster).config.election_timeout_s
+    others = [other for other in cluster.names if other != name]
+    for other in others:
+        cluster.network.hinder(Link(other, name), Hindrance(slow=0.8, slow_s=12 * timeout_s))
+    pass_time(cluster, 12 * timeout_s)
+    for other in others:
+        cluster.machines[other].kill()
+    pass_time(cluster, 6 * timeout_s)
+    assert lead(cluster).name == name
+    pass_time(cluster, 20 * timeout_s)
+    assert cluster.leader is None
     assert found == []
 
 

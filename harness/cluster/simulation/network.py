@@ -37,6 +37,8 @@ class _Way:
 
     arrives: int = 0
     """When the message that was sent last arrives (ns)."""
+    heard: int = 0
+    """When something last did arrive (ns)."""
     cuts: int = 0
     clogs: int = 0
     hindrance: Hindrance = FREE
@@ -108,6 +110,7 @@ class Network:
             self.dropped[link] = self.dropped.get(link, 0) + 1
             self._lose(number, sender, to)
             return
+        way.heard = self._world.now()
         if self._witness is not None:
             self._witness.delivered(number, sender, to)
         self._deliver(sender, to, decode(data))
@@ -150,6 +153,10 @@ class Network:
     def is_fair(self, sender: str, to: str) -> bool:
         """Whether nothing is wrong with what is sent just now."""
         return self.hears(sender, to) and self.way(sender, to).hindrance is FREE
+
+    def has_heard(self, sender: str, to: str, since: int) -> bool:
+        """Whether something has come since a moment (ns), though it may have been long under way."""
+        return self.way(sender, to).heard > since
 
     def hears(self, sender: str, to: str) -> bool:
         """Whether messages get through just now."""

@@ -18,8 +18,8 @@ from node_image.raft.quorum import has_quorum
 
 LOOK_S: Final = 0.1
 PATIENCE: Final = 4.0
-"""Election timeouts. A leader looks for its quorum once in each, so it may take two to notice; what was under way may
-come a little later, and its clock may be slow."""
+"""Election timeouts since a quorum could last have answered. A leader looks for its quorum once in each, so it may take
+two to notice; and its clock may be slow."""
 
 
 ELECTED_WITHIN: Final = 10.0
@@ -79,15 +79,20 @@ class Watch:
             )
 
     def _may_hear_a_quorum(self, machine: Machine) -> bool:
-        """Whether a quorum runs, hears it and is heard by it, just now."""
+        """Whether a quorum can answer it just now, or has answered: an answer that was under way for long may come when
+        who gave it is no more."""
         assert machine.node is not None
+        since = self._cluster.world.now() - int(machine.config.election_timeout_s * NS)
+        heard = {
+            name
+            for name in self._cluster.names
+            if name != machine.name and self._cluster.network.has_heard(name, machine.name, since)
+        }
+        able = {
+            other.name for other in self._cluster.running if other is not machine and self._can_answer(other, machine)
+        }
+        return has_quorum(machine.node.raft.configuration, {machine.name, *heard, *able})
+
+    def _can_answer(self, other: Machine, machine: Machine) -> bool:
         network = self._cluster.network
-        others = [
-            other.name
-            for other in self._cluster.running
-            if other is not machine
-            and not other.paused
-            and network.hears(machine.name, other.name)
-            and network.hears(other.name, machine.name)
-        ]
-        return has_quorum(machine.node.raft.configuration, {machine.name, *others})
+        return not other.paused and network.hears(machine.name, other.name) and network.hears(other.name, machine.name)
