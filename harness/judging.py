@@ -55,8 +55,7 @@ def judge_run(folder: RunFolder, *, time_limit_s: float = TIME_LIMIT_S, jobs: in
     experiment = stored_experiment(run)
     history = folder.history()
     recording = Recording(history, folder.traces(), folder.logs(), experiment.nemesis)
-    simulation = run.get("simulation")
-    results = judge_all(experiment, recording, simulation and simulation["findings"], time_limit_s, jobs)
+    results = judge_all(experiment, recording, run.get("simulation"), time_limit_s, jobs)
     verdict = verdict_object(results, history, experiment.nemesis)
     verdict |= {
         "run": str(folder.path),
@@ -83,11 +82,11 @@ def stored_experiment(run: Mapping[str, Any]) -> Experiment:
 def judge_all(
     experiment: Experiment,
     recording: Recording,
-    findings: Sequence[Mapping[str, Any]] | None,
+    simulation: Mapping[str, Any] | None,
     time_limit_s: float,
     jobs: int | None,
 ) -> list[Result]:
-    """By all checkers of a run. `findings`: the simulator's own, None where there was none."""
+    """By all checkers of a run. `simulation`: as in run.json, None where there was none."""
     workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
     common: list[Checker] = [
         ElectionSafety(),
@@ -107,19 +106,20 @@ def judge_all(
     with budgets(time_limit_s, len(recording.history.operations), jobs) as budget:
         results = list(workload_results(workloads, experiment, recording, budget))
         results += judge(common, recording, budget, time.monotonic)
-    return results if findings is None else [*results, simulation_result(findings)]
+    return results if simulation is None else [*results, simulation_result(simulation)]
 
 
-def simulation_result(findings: Sequence[Mapping[str, Any]]) -> Result:
-    """What the simulator saw at the nodes themselves, each a finding."""
+def simulation_result(simulation: Mapping[str, Any]) -> Result:
+    """What the simulator saw at the nodes themselves, each a finding: `findings`. It judged the nodes' `steps`."""
     anomalies = [
         Anomaly(kind=finding["kind"], text=f"at {finding['time'] / 1e9:.3f} s: {finding['text']}")
-        for finding in findings
+        for finding in simulation["findings"]
     ]
     return Result(
         checker="simulation",
         verdict=Verdict.INVALID if anomalies else Verdict.VALID,
         anomalies=anomalies,
+        operations=simulation.get("steps", 0),
         details={
             "promise": "Raft's five safety properties, and the rules they rest on, hold at every step; without faults "
             "there is progress."

@@ -126,7 +126,8 @@ def judge_simulated(simulated: Simulated, history: History) -> list[Result]:
         {name: "\n".join(lines) for name, lines in simulated.logs.items()},
         experiment.nemesis,
     )
-    return judge_all(experiment, recording, msgspec.to_builtins(simulated.findings), CHECKER_LIMIT_S, 1)
+    seen = {"findings": msgspec.to_builtins(simulated.findings), "steps": simulated.steps}
+    return judge_all(experiment, recording, seen, CHECKER_LIMIT_S, 1)
 
 
 def first_findings(results: Iterable[Result]) -> Iterable[Found]:

@@ -100,7 +100,7 @@ def test_what_the_folder_tells_of_a_simulated_run() -> None:
     stored = run("one", "--seed", "4", "--time-limit", "5")
     assert stored["engine"] == "simulation"
     simulation = stored["simulation"]
-    assert set(simulation) == {"asked", "digest", "drawn", "findings", "messages"}
+    assert set(simulation) == {"asked", "digest", "drawn", "findings", "messages", "steps"}
     assert set(simulation["asked"]["nemesis"]) >= set(stored["options"]["nemesis"])
     assert simulation["asked"]["swarm"]
     assert stored["options"]["swarm"]

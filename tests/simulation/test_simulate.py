@@ -120,8 +120,9 @@ def liveness(seed: int = 3) -> list[str]:
     """What is found in a run without faults."""
     outcome = simulate(build(FEW | {"seed": seed, "time-limit": 2.0, "nemesis": "none"}))
     assert all(finding.kind == "liveness" for finding in outcome.findings)
-    told = simulation_result(msgspec.to_builtins(outcome.findings))
+    told = simulation_result({"findings": msgspec.to_builtins(outcome.findings), "steps": outcome.steps})
     assert (told.verdict is Verdict.INVALID) == bool(outcome.findings)
+    assert told.operations == outcome.steps > 0
     return [finding.text for finding in outcome.findings]
 
 

@@ -60,5 +60,6 @@ def _run(experiment: Experiment, folder: RunFolder, simulated: Simulated, comman
             "drawn": simulated.drawn,
             "findings": msgspec.to_builtins(simulated.findings),
             "messages": simulated.messages,
+            "steps": simulated.steps,
         },
     }

@@ -65,6 +65,8 @@ class Safety:
         self.leaders: dict[int, str] = {}
         self.committed: list[Committed] = []
         """Entry i at place i - 1."""
+        self.steps = 0
+        """Inputs of nodes after which all was looked at."""
         self.installed = 0
         """Snapshots that came over the network."""
         self._entries: dict[tuple[int, int], tuple[int, int | None, bytes]] = {}
@@ -102,6 +104,7 @@ class Safety:
 
     def saw_step(self, node: Node) -> None:
         """After every input of a node."""
+        self.steps += 1
         index = node.replica.applied
         if self._checked.get(node.raft.id) == index:
             return

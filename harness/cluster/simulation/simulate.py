@@ -64,6 +64,8 @@ class Simulated:
     """What the swarm made of it, for people."""
     end: int = 0
     messages: int = 0
+    steps: int = 0
+    """Inputs of nodes, after each of which Raft's properties were looked at."""
     digest: str = ""
     """Of everything above: equal for equal runs."""
 
@@ -168,6 +170,7 @@ class _Simulation:
             outcome.logs[name] = machine.log
         outcome.end = self._world.now()
         outcome.messages = self._cluster.network.sent
+        outcome.steps = self._cluster.safety.steps
         outcome.digest = _digest(outcome)
         return outcome
 
