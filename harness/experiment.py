@@ -11,7 +11,6 @@ A file holds the same options as the command line, with the same names:
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,6 +23,7 @@ from harness.client import READ_MODES
 from harness.errors import BadInput
 from harness.script import Bounds, Script, read_script
 from harness.system import ChangesMembers
+from harness.toml_file import read_toml
 from harness.workload import WorkloadOptions, owner
 from harness.world.streams import Fork, parse_fork
 
@@ -119,13 +119,8 @@ OPTION_NAMES: Final = tuple(field.encode_name for field in msgspec.structs.field
 
 def load_file(path: str) -> dict[str, Any]:
     """The options in a TOML file. Raises BadInput with the line where it is not TOML."""
-    try:
-        options = tomllib.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise BadInput(f"The experiment {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"The experiment {path} is not TOML: {error}.") from error
-    return {_known_option(name, path): value for name, value in options.items()}
+    file = read_toml("The experiment", path)
+    return {_known_option(name, path): value for name, value in file.content.items()}
 
 
 def _known_option(name: str, path: str) -> str:

@@ -195,7 +195,7 @@ class DockerCluster:
         [network] = facts["NetworkSettings"]["Networks"].values()
         if not network["IPAddress"] or not ports:
             raise CannotRun(f"The container of node {name} ended as soon as it began: {_last_words(client, facts)}.")
-        control = SshControl(Endpoint(name, "127.0.0.1", _port(ports, SSH_PORT), host_key, client_key))
+        control = SshControl(Endpoint(name, "127.0.0.1", _port(ports, SSH_PORT), (host_key,), (client_key,)))
         self._controls[name] = control
         return Node(
             name=name,

@@ -8,7 +8,7 @@ by the next command; the command that it broke under is not run again, since it 
 Input, or its end, that another thread is about to send then goes out after that answer; the daemon takes it for a
 violation of the protocol and hangs up on everybody ("ieof packet referred to nonexistent channel"). It needs a busy
 machine and short commands. So a command without input gets none, not even its end; and one with input ends only when
-all of it has arrived (`_shell`).
+all of it has arrived (`_script`).
 
 Nothing of paramiko's leaks: every failure is a ControlError that names the node, and its log goes to raftstorm's.
 """
@@ -18,19 +18,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import shlex
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from typing import Final, TypeVar
 
 import paramiko
 
 from harness.cluster import Finished
+from harness.control.dial import LOG, Endpoint, Refused, dial, left
 from harness.errors import ControlError
 
 T = TypeVar("T")
@@ -44,23 +43,10 @@ _CHUNK_BYTES: Final = 1 << 18
 _WINDOW_BYTES: Final = 1 << 24
 """How much of a command's output may be on its way. A command that says more than this on stderr while its stdout is
 still open stands still until its time is up."""
-_LOG: Final = "raftstorm.ssh"
 
-logging.getLogger(_LOG).addHandler(logging.NullHandler())
+logging.getLogger(LOG).addHandler(logging.NullHandler())
 # Each failure comes as an exception too; what is logged are tracebacks of dialling before the daemon listens.
-logging.getLogger(_LOG).setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where a node's SSH daemon listens, the host key that it must show, and the key that it admits."""
-
-    name: str
-    host: str
-    port: int
-    host_key: paramiko.PKey
-    client_key: paramiko.PKey
-    user: str = "root"
+logging.getLogger(LOG).setLevel(logging.CRITICAL)
 
 
 class SshControl:
@@ -95,6 +81,10 @@ class SshControl:
         code, _, stderr = await self._execute(command, data, FILE_TIMEOUT_S)
         self._check_file(f"write {path}", code, stderr)
 
+    async def upload(self, path: str, data: bytes) -> None:
+        """By SFTP, as the user who logs in (`run` may have become another)."""
+        await self._in_thread(lambda: self._upload(path, data))
+
     async def close(self) -> None:
         """Hangs up. Commands that still run end with ControlError. Safe to call twice."""
         self._closed = True
@@ -114,6 +104,8 @@ class SshControl:
             return work()
         except ControlError:
             raise
+        except Refused as error:
+            raise self._error(str(error)) from error
         except TimeoutError as error:
             raise self._error("did not answer in time") from error
         except (paramiko.SSHException, EOFError, OSError) as error:
@@ -133,7 +125,7 @@ class SshControl:
         deadline = time.monotonic() + timeout_s
         try:
             with self._channel(deadline) as channel:
-                channel.exec_command(_shell(command, data))
+                channel.exec_command(self._shell(command, data))
                 if data:
                     _send(channel, data, deadline)
                 stdout = b"".join(_read(channel, channel.recv, deadline))
@@ -142,12 +134,31 @@ class SshControl:
         except TimeoutError as error:
             raise self._error(f"`{_short(command)}` did not end within {timeout_s:g} s") from error
 
+    def _upload(self, path: str, data: bytes) -> None:
+        deadline = time.monotonic() + FILE_TIMEOUT_S
+        with self._channel(deadline) as channel:
+            try:
+                channel.invoke_subsystem("sftp")
+                with closing(paramiko.SFTPClient(channel)) as client, client.open(path, "wb") as file:
+                    file.set_pipelined(True)
+                    file.write(data)
+            except PermissionError as error:
+                raise self._error(f"{self._endpoint.user} may not write {path}") from error
+            except (paramiko.SSHException, EOFError) as error:
+                raise self._error(
+                    f"{path} could not be sent by SFTP ({error or 'the subsystem sftp ended'})"
+                ) from error
+
+    def _shell(self, command: str, data: bytes) -> str:
+        script, shell = _script(command, data), self._endpoint.shell
+        return f"{shell} {shlex.quote(script)}" if shell else script
+
     @contextmanager
     def _channel(self, deadline: float) -> Iterator[paramiko.Channel]:
         transport = self._connected(deadline)
-        channel = transport.open_session(window_size=_WINDOW_BYTES, timeout=_left(deadline))
+        channel = transport.open_session(window_size=_WINDOW_BYTES, timeout=left(deadline))
         try:
-            channel.settimeout(_left(deadline))
+            channel.settimeout(left(deadline))
             yield channel
         finally:
             with suppress(EOFError, OSError, paramiko.SSHException):
@@ -166,29 +177,14 @@ class SshControl:
                 return
             except (paramiko.SSHException, EOFError, OSError) as error:
                 # A container's published port accepts, and hangs up, before the daemon listens.
-                if isinstance(error, paramiko.BadHostKeyException) or time.monotonic() + _AGAIN_S > deadline:
+                if isinstance(error, Refused) or time.monotonic() + _AGAIN_S > deadline:
                     raise
                 time.sleep(_AGAIN_S)
 
     def _dial(self, deadline: float) -> paramiko.Transport:
         if self._closed:
             raise self._error("the line is closed")
-        end = self._endpoint
-        line = socket.create_connection((end.host, end.port), timeout=_left(deadline))
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        transport = paramiko.Transport(line)
-        transport.set_log_channel(_LOG)
-        transport.banner_timeout = transport.auth_timeout = _left(deadline)
-        try:
-            transport.start_client(timeout=_left(deadline))
-            shown = transport.get_remote_server_key()
-            if shown != end.host_key:
-                raise paramiko.BadHostKeyException(end.name, shown, end.host_key)
-            transport.auth_publickey(end.user, end.client_key)
-        except BaseException:
-            transport.close()
-            raise
-        return transport
+        return dial(self._endpoint, deadline)
 
     def _hang_up(self) -> None:
         transport = self._transport
@@ -197,15 +193,7 @@ class SshControl:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _left(deadline: float) -> float:
-    """Seconds until then. Raises TimeoutError where there are none."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _shell(command: str, data: bytes) -> str:
+def _script(command: str, data: bytes) -> str:
     """The command such that its channel is not closed while we may still send (see the module)."""
     if not data:
         return f"exec < /dev/null\n{command}"
@@ -217,7 +205,7 @@ def _send(channel: paramiko.Channel, data: bytes, deadline: float) -> None:
     rest = memoryview(data)
     try:
         while rest:
-            channel.settimeout(_left(deadline))
+            channel.settimeout(left(deadline))
             rest = rest[channel.send(rest[:_CHUNK_BYTES].tobytes()) :]
         channel.shutdown_write()
     except TimeoutError:
@@ -228,7 +216,7 @@ def _send(channel: paramiko.Channel, data: bytes, deadline: float) -> None:
 
 def _read(channel: paramiko.Channel, receive: Callable[[int], bytes], deadline: float) -> Iterator[bytes]:
     while True:
-        channel.settimeout(_left(deadline))
+        channel.settimeout(left(deadline))
         chunk = receive(_CHUNK_BYTES)
         if not chunk:
             return
@@ -237,7 +225,7 @@ def _read(channel: paramiko.Channel, receive: Callable[[int], bytes], deadline: 
 
 def _exit_code(channel: paramiko.Channel, deadline: float) -> int:
     """Raises SSHException where the connection broke before the command told how it ended."""
-    if not channel.status_event.wait(_left(deadline)):
+    if not channel.status_event.wait(left(deadline)):
         raise TimeoutError
     if channel.exit_status < 0 and not _signalled(channel):
         raise paramiko.SSHException("it broke before the command ended")

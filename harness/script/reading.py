@@ -3,14 +3,11 @@ anything is started."""
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -23,11 +20,11 @@ from harness.nemesis.commands import Begin, check_command
 from harness.nemesis.exact import check_names
 from harness.nemesis.fault import FaultKind, View
 from harness.script.timeline import Script, ScriptedFault
+from harness.toml_file import TomlFile, ended, read_toml
 
 _TABLES: Final = ("fault", "operation")
 _TIMES: Final = ("at", "for", "until")
 _OPERATION: Final = ("at", "process", "f", "key", "value", "value_json", "read")
-_HEADER: Final = re.compile(r"^[ \t]*\[\[[ \t]*(fault|operation)[ \t]*\]\]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -46,17 +43,14 @@ class Bounds:
 class _Place:
     """Where a table stands: for sentences."""
 
-    path: str
-    table: str
-    number: int
-    line: int | None
+    file: TomlFile
+    words: str
 
     def __str__(self) -> str:
-        return f"[[{self.table}]] {self.number}" + (f" (line {self.line})" if self.line else "")
+        return self.words
 
     def error(self, why: str) -> BadInput:
-        why = why[0].lower() + why[1:]
-        return BadInput(f"The schedule {self.path} does not fit at {self}: {why}{'' if why[-1] in '.?' else '.'}")
+        return self.file.error(self.words, why)
 
 
 @contextmanager
@@ -79,35 +73,15 @@ def read_script(path: str, bounds: Bounds) -> Script:
 
 
 def _tables(path: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, list[_Place]]]:
+    file = read_toml("The schedule", path)
     try:
-        text = Path(path).read_text("utf-8")
-        content = tomllib.loads(text)
-    except OSError as error:
-        raise BadInput(f"The schedule {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"The schedule {path} is not TOML: {error}.") from error
-    try:
-        check_names(content, _TABLES, f"The schedule {path}")
+        check_names(file.content, _TABLES, str(file))
     except BadInput as error:
-        raise BadInput(f"{error}{'' if str(error).endswith('?') else '.'}") from error
-    tables = {name: _list_of_tables(content.get(name, []), name, path) for name in _TABLES}
+        raise BadInput(ended(str(error))) from error
+    tables = {name: file.tables(name) for name in _TABLES}
     if not any(tables.values()):
-        raise BadInput(f"The schedule {path} is empty: it takes [[fault]] and [[operation]] tables.")
-    return tables, {name: _places(text, path, name, len(tables[name])) for name in _TABLES}
-
-
-def _list_of_tables(value: Any, name: str, path: str) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise BadInput(f"The schedule {path} does not fit: write [[{name}]], with two brackets, above each {name}.")
-    return value
-
-
-def _places(text: str, path: str, name: str, count: int) -> list[_Place]:
-    """A parser of TOML tells no lines. Headers are counted; where their number is not that of the tables (they may be
-    written in line), no lines are told."""
-    lines = [text.count("\n", 0, match.start()) + 1 for match in _HEADER.finditer(text) if match[1] == name]
-    known: Sequence[int | None] = lines if len(lines) == count else [None] * count
-    return [_Place(path, name, number, line) for number, line in enumerate(known, start=1)]
+        raise BadInput(f"{file} is empty: it takes [[fault]] and [[operation]] tables.")
+    return tables, {name: [_Place(file, words) for words in file.places(name)] for name in _TABLES}
 
 
 # Faults.

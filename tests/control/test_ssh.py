@@ -86,8 +86,8 @@ async def wrong_keys(control: SshControl) -> None:
     """Another host's key, and a client key that is not admitted."""
     endpoint = control._endpoint
     for changed, complaint in (
-        (replace(endpoint, host_key=generate()), "[Hh]ost key"),
-        (replace(endpoint, client_key=generate()), "[Aa]uthentication"),
+        (replace(endpoint, host_keys=(generate(),)), "[Hh]ost key"),
+        (replace(endpoint, client_keys=(generate(),)), "[Aa]uthentication"),
     ):
         stranger = SshControl(changed)
         with pytest.raises(ControlError, match=f"Node n1 could not be controlled.*{complaint}"):
@@ -115,7 +115,7 @@ async def closing(control: SshControl) -> None:
 
 def test_nobody_there() -> None:
     async def main() -> None:
-        control = SshControl(Endpoint("n9", "127.0.0.1", 1, generate(), generate()))
+        control = SshControl(Endpoint("n9", "127.0.0.1", 1, (generate(),), (generate(),)))
         with pytest.raises(ControlError, match=r"Node n9 could not be controlled: .*refused"):
             await control.run("true")
         with pytest.raises(ControlError, match="Node n9 could not be controlled"):
