@@ -12,13 +12,14 @@ Definite or Indefinite; Refused where the object's state says no.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol, get_type_hints, runtime_checkable
 
 import msgspec
 
+from harness.client import READ_MODES
 from harness.errors import BadInput
-from harness.system import Answer, KeyValue, System
+from harness.system import Answer, ChangesMembers, KeyValue, System
 from harness.workload import Workload
 
 
@@ -130,9 +131,23 @@ def offers(system: System, capability: type) -> bool:
     return isinstance(session, type) and issubclass(session, capability)
 
 
-def check(workloads: Sequence[Workload], system: System) -> None:
-    """Raises BadInput for a workload that needs what the system does not offer."""
+def lacking(system: System) -> Mapping[str, str]:
+    """What cannot be done to a system's nodes though a place could (fields of `harness.cluster.Capabilities`), and why:
+    the end of a sentence."""
+    members = {} if isinstance(system, ChangesMembers) else {"membership": "it offers no way to change its membership"}
+    return {**members, **system.lacks}
+
+
+def check(workloads: Sequence[Workload], system: System, read_mode: str | None = None) -> None:
+    """Raises BadInput for a workload that needs what the system does not offer. `read_mode`: the experiment's, None for
+    each workload's own."""
     for workload in workloads:
+        mode = read_mode or getattr(workload, "reads", READ_MODES[0])
+        if mode not in system.read_modes:
+            raise BadInput(
+                f"The workload {workload.name} cannot run on the system {system.name} with {mode} reads: "
+                f"it has {', '.join(system.read_modes)} ones."
+            )
         missing = [_words(need) for need in getattr(workload, "needs", ()) if not offers(system, need)]
         if missing:
             raise BadInput(

@@ -11,7 +11,7 @@ A file holds the same options as the command line, with the same names:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -19,10 +19,10 @@ from typing import Any, Final
 import msgspec
 
 from harness import plugins
+from harness.capabilities import lacking
 from harness.client import READ_MODES
 from harness.errors import BadInput
 from harness.script import Bounds, Script, read_script
-from harness.system import ChangesMembers
 from harness.toml_file import read_toml
 from harness.workload import WorkloadOptions, owner
 from harness.world.streams import Fork, parse_fork
@@ -32,8 +32,6 @@ CLUSTERS: Final = {
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
-MEMBERSHIP: Final = "membership"
-"""What a system must offer too: nodes leave and come back by its own means."""
 MAX_NODES: Final = 15
 MAX_PROCESSES: Final = 1000
 ALL: Final = "all"
@@ -52,6 +50,8 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """A file with the run's timeline. `validated` has put its kinds of fault in the place of `nemesis`."""
     read_mode: str | None = None
     """None: each workload's own."""
+    judge_reads: str | None = None
+    """The read mode by whose promise all reads are judged, to see what another mode is worth. None: each by its own."""
     cluster: str = "docker"
     """Where the nodes are: docker, or sim (virtual time)."""
     swarm: bool | None = None
@@ -108,6 +108,7 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     def workload_options(self) -> WorkloadOptions:
         return WorkloadOptions(
             read_mode=self.read_mode,
+            judge_reads=self.judge_reads,
             keys=self.keys,
             ops_per_key=self.ops_per_key,
             call_timeout_s=self.call_timeout,
@@ -201,7 +202,7 @@ def validated(experiment: Experiment) -> Experiment:
     swarm = experiment.swarm
     if swarm is None:
         swarm = experiment.cluster == "sim" and list(experiment.nemesis) == [ALL] and script is None
-    lacks = () if isinstance(plugins.load("system", experiment.system), ChangesMembers) else (MEMBERSHIP,)
+    lacks = lacking(plugins.load("system", experiment.system))
     faults = resolve_faults(experiment.nemesis, experiment.cluster, lacks) if script is None else script.kinds
     _check_faults(faults, experiment, lacks)
     return msgspec.structs.replace(experiment, nemesis=faults, swarm=swarm)
@@ -252,8 +253,9 @@ def _check_choices(experiment: Experiment) -> None:
         raise BadInput(f"--{name} is for simulated runs: give --cluster sim too.")
     if experiment.system not in plugins.names("system"):
         raise plugins.unknown("system", experiment.system, plugins.names("system"))
-    if experiment.read_mode is not None and experiment.read_mode not in READ_MODES:
-        raise plugins.unknown("read mode", experiment.read_mode, list(READ_MODES))
+    for mode in (experiment.read_mode, experiment.judge_reads):
+        if mode is not None and mode not in READ_MODES:
+            raise plugins.unknown("read mode", mode, list(READ_MODES))
     if experiment.node_source is not None and not Path(experiment.node_source).is_dir():
         raise BadInput(f"--node-source {experiment.node_source} is not a folder.")
 
@@ -272,8 +274,9 @@ def _check_simulated(experiment: Experiment) -> None:
             raise BadInput(f"--{name} says something about containers: --cluster sim has none.")
 
 
-def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Sequence[str]) -> None:
-    """Raises BadInput for a kind that this cluster cannot do, or this system. `lacks`: what it does not offer."""
+def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Mapping[str, str]) -> None:
+    """Raises BadInput for a kind that this cluster cannot do, or that cannot be done to this system's nodes. `lacks`:
+    what cannot, and why."""
     cluster = experiment.cluster
     for name in faults:
         needs = plugins.load("fault", name).needs
@@ -282,9 +285,7 @@ def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Sequence
             hint = f"give --cluster {able[0]}." if able else "no cluster offers that."
             raise BadInput(f"--cluster {cluster} cannot do {name} faults, which need control over its {needs}: {hint}")
         if needs in lacks:
-            raise BadInput(
-                f"--system {experiment.system} cannot do {name} faults: it offers no way to change its {needs}."
-            )
+            raise BadInput(f"--system {experiment.system} cannot do {name} faults: {lacks[needs]}.")
 
 
 def resolve_workloads(asked: Sequence[str]) -> tuple[str, ...]:
@@ -304,7 +305,7 @@ def resolve_workloads(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def resolve_faults(asked: Sequence[str], cluster: str = "docker", lacks: Sequence[str] = ()) -> tuple[str, ...]:
+def resolve_faults(asked: Sequence[str], cluster: str = "docker", lacks: Collection[str] = ()) -> tuple[str, ...]:
     """Kinds of fault; "all" is every kind that the cluster can do (but what needs one that `lacks` names), "none" no
     kind. Raises BadInput with the nearest name."""
     known = plugins.names("fault")

@@ -1,9 +1,9 @@
 """Judging a run: from a run folder to verdict.json, report.html and junit.xml.
 
 A fresh run and a stored one are judged by the same code, from what is on disk alone: the experiment (run.json), the
-history, the nodes' traces. Each workload's checkers see that workload's operations; beside them stand the checkers
-that every run has: were the faults real, was there one leader a term, did the state machines agree, did a server or a
-client fail by itself, and how much was served.
+history, the nodes' logs and traces. Each workload's checkers see that workload's operations; beside them stand those of
+the system, for what its nodes wrote down (was there one leader a term, did the state machines agree, did a server fail
+by itself), and those that every run has: were the faults real, did a client fail by itself, how much was served.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ from checkers.faults import FaultCoverage, coverage
 from checkers.history import History, Operation
 from checkers.invariants import Availability, UnhandledExceptions
 from checkers.judge import judge
-from checkers.logs import NodeLogs
 from checkers.stats import latencies
-from checkers.traces import ElectionSafety, LeaderSafety, StateMachineSafety
 from checkers.verdict import Anomaly, Result, Verdict, merge
 from harness import plugins
 from harness.errors import BadInput
 from harness.experiment import Experiment
+from harness.system import System
 from harness.workload import Workload
 from results.junit import write_junit
 from results.report import render
@@ -88,11 +87,9 @@ def judge_all(
 ) -> list[Result]:
     """By all checkers of a run. `simulation`: as in run.json, None where there was none."""
     workloads: list[Workload] = [plugins.load("workload", name) for name in experiment.workload]
+    system: System = plugins.load("system", experiment.system)
     common: list[Checker] = [
-        ElectionSafety(),
-        LeaderSafety(),
-        StateMachineSafety(),
-        NodeLogs(),
+        *system.checkers(),
         UnhandledExceptions(),
         Availability(
             {workload.name: workload.owns for workload in workloads},

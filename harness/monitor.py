@@ -94,14 +94,14 @@ class Monitor:
         if status is None:
             line["error"] = "no answer"
         else:
-            middle = self._wall_base_ns + (asked + answered) // 2
             line |= {
                 "term": status.term,
                 "role": status.role,
                 "leader": status.leader,
                 "commit": status.commit,
                 "applied": status.applied,
-                "offset_ns": status.wall - middle,
-                "mono": status.mono,
             }
+            if status.wall is not None:
+                middle = self._wall_base_ns + (asked + answered) // 2
+                line |= {"offset_ns": status.wall - middle, "mono": status.mono}
         self._write(msgspec.json.encode(line) + b"\n")

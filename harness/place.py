@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
+from harness import plugins
 from harness.cluster import Cluster
 from harness.cluster.cleanup import clean_crashed
 from harness.cluster.docker import DockerCluster
@@ -91,7 +92,7 @@ def _image(experiment: Experiment, shown: Display, note: Callable[[str], None]) 
             shown.say(f"removed what a run that was killed had left: {left}")
         if experiment.image is not None:
             return require(experiment.image, client)
-        return ensure(note, client)
+        return ensure(note, client, packages=plugins.load("system", experiment.system).packages)
 
 
 def _say_kept(cluster: Cluster, shown: Display) -> None:

@@ -24,6 +24,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from harness import plugins
+from harness.capabilities import lacking
 from harness.cluster import Cluster, Node
 from harness.conductor import LEADER_DEADLINE_S, Conductor, Stage, plan_of, wait_leader
 from harness.errors import HealFailed, RaftstormError
@@ -163,7 +164,8 @@ class Runner:
 
     async def _drive(self, world: RealWorld, place: Cluster, monitor: Monitor, recorder: Recorder) -> None:
         """The clients' part. From here on trouble is kept, not raised."""
-        stage = Stage(world, self._system, place.nodes, place.able(world, self._system))
+        able = place.able(world, self._system).without(lacking(self._system))
+        stage = Stage(world, self._system, place.nodes, able)
         self._conductor = Conductor(self._plan, stage, monitor, recorder, self._phase)
         if self.stopped:
             self._conductor.stop()

@@ -10,13 +10,14 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from checkers.checker import Checker
 from harness.cluster import Membership, Node
 from harness.world import World
 
 
 class Status(msgspec.Struct, kw_only=True, frozen=True):
-    """What a node says of itself. Clocks in nanoseconds: `wall` is the time that its own process sees (a clock fault
-    shows here), `mono` its CLOCK_MONOTONIC."""
+    """What a node says of itself. Clocks in nanoseconds, None where it does not tell them: `wall` is the time that its
+    own process sees (a clock fault shows here), `mono` its CLOCK_MONOTONIC."""
 
     id: str
     term: int
@@ -24,8 +25,8 @@ class Status(msgspec.Struct, kw_only=True, frozen=True):
     leader: str | None
     commit: int
     applied: int
-    wall: int
-    mono: int
+    wall: int | None = None
+    mono: int | None = None
 
 
 class Bug(msgspec.Struct, kw_only=True, frozen=True):
@@ -81,6 +82,22 @@ class KeyValue(Protocol):
 class System(Protocol):
     @property
     def name(self) -> str: ...
+
+    @property
+    def packages(self) -> Sequence[str]:
+        """Debian packages that its nodes need, beside what every node has: containers get an image with them."""
+
+    @property
+    def read_modes(self) -> Sequence[str]:
+        """Those of `harness.client.READ_MODES` that its sessions know."""
+
+    @property
+    def lacks(self) -> Mapping[str, str]:
+        """What cannot be done to its nodes though the place could (fields of `harness.cluster.Capabilities`), and why:
+        the end of a sentence."""
+
+    def checkers(self) -> Sequence[Checker]:
+        """What must hold of its nodes' logs and traces, whatever clients saw."""
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Raises BadInput, in one sentence, for options that it cannot work with, before anything is started."""

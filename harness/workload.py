@@ -22,9 +22,10 @@ from harness.system import System
 
 @dataclass(frozen=True)
 class WorkloadOptions:
-    """`read_mode` None: the workload's own default."""
-
     read_mode: str | None = None
+    """None: the workload's own default."""
+    judge_reads: str | None = None
+    """The read mode by whose promise all reads are judged. None: each by its own."""
     keys: int = 5
     """Keys in use at once."""
     ops_per_key: int = 200
@@ -34,7 +35,8 @@ class WorkloadOptions:
 
 
 class Workload(Protocol):
-    """It may have `needs` beside this: the protocols of `harness.capabilities` that its client calls."""
+    """It may have beside this `needs`: the protocols of `harness.capabilities` that its client calls; and `reads`: the
+    read mode that it asks for by itself, where that is not linearizable."""
 
     @property
     def name(self) -> str: ...

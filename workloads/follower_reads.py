@@ -32,6 +32,7 @@ MINIMUM: Final = {"read": 10, "write": 5}
 @dataclass(frozen=True)
 class FollowerReadsWorkload:
     name: str = "follower-reads"
+    reads: str = SEQUENTIAL
 
     def client(self, system: System, nodes: Sequence[Node], options: WorkloadOptions) -> ClientFactory:
         return client_factory(system, nodes, timeout_s=options.call_timeout_s, spread_reads=True)
@@ -54,7 +55,7 @@ class FollowerReadsWorkload:
         return is_key(PREFIX, operation.key)
 
     def checkers(self, options: WorkloadOptions) -> Sequence[Checker]:
-        return (*checkers_of(_mode(options)), Statistics(MINIMUM))
+        return (*checkers_of(_mode(options), options.judge_reads), Statistics(MINIMUM))
 
 
 def _mode(options: WorkloadOptions) -> str:

@@ -21,7 +21,7 @@ from harness.generator import Generator, Source
 from harness.system import System
 from harness.workload import WorkloadOptions
 from workloads.client import Call, client_factory
-from workloads.promises import LINEARIZABLE, is_strong
+from workloads.promises import LINEARIZABLE, as_judged, is_strong
 from workloads.registers import PROCESSES_PER_KEY, is_key, key_name
 
 
@@ -67,7 +67,7 @@ class Objects:
         return bool(keys) and is_key(self.prefix, keys[0])
 
     def checkers(self, options: WorkloadOptions) -> Sequence[Checker]:
-        return (*self.promises(options), Statistics(self.minimum))
+        return (*as_judged(self.promises(options), options.judge_reads), Statistics(self.minimum))
 
 
 def mode_of(options: WorkloadOptions) -> str:

@@ -35,9 +35,12 @@ PROMISED: Final[Promises] = {
 """Read mode -> the levels that it promises."""
 
 
-def checkers_of(mode: str) -> Sequence[Checker]:
-    """The checkers for histories whose reads were asked for in this mode. Writes are linearizable in every mode."""
-    graded = ReadConsistency({**PROMISED, None: PROMISED[mode]})
+def checkers_of(mode: str, judged: str | None = None) -> Sequence[Checker]:
+    """The checkers for histories whose reads were asked for in this mode. Writes are linearizable in every mode.
+    `judged`: the mode by whose promise they are judged instead, whatever they promise themselves."""
+    promised = PROMISED if judged is None else dict.fromkeys(PROMISED, PROMISED[judged])
+    mode = judged or mode
+    graded = ReadConsistency({**promised, None: PROMISED[mode]})
     if is_strong(mode):
         return (Linearizability(), LinearizableByIndex(), graded)
     writes = WithoutReads(Linearizability(name="linearizable-writes"))
@@ -50,6 +53,13 @@ def checkers_of(mode: str) -> Sequence[Checker]:
 def is_strong(mode: str) -> bool:
     """Whether reads in this mode promise to be linearizable."""
     return mode in (LINEARIZABLE, LEASE)
+
+
+def as_judged(checkers: Sequence[Checker], judged: str | None) -> Sequence[Checker]:
+    """The checkers, those of strong reads shown all reads where all are judged as such."""
+    if judged is None or not is_strong(judged):
+        return checkers
+    return tuple(checker.checker if isinstance(checker, StrongReads) else checker for checker in checkers)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class RegisterWorkload:
         return is_key(PREFIX, operation.key)
 
     def checkers(self, options: WorkloadOptions) -> Sequence[Checker]:
-        return (*checkers_of(_mode(options)), Statistics(MINIMUM))
+        return (*checkers_of(_mode(options), options.judge_reads), Statistics(MINIMUM))
 
 
 def _mode(options: WorkloadOptions) -> str:

@@ -6,6 +6,7 @@ import click
 import msgspec
 from tabulate import tabulate
 
+from harness import plugins
 from harness.cli.options import debug_option, json_option
 from harness.cluster.cleanup import Cleaned
 from harness.cluster.cleanup import clean as clean_up
@@ -22,10 +23,12 @@ def image() -> None:
 
 @image.command("build")
 @click.option("--base", help="A Debian image to build on.  [default: debian:bookworm-slim, or one bootstrapped]")
+@click.option("--system", default="raft", show_default=True, help="With the packages that this system needs.")
 @debug_option
-def build_image(base: str | None, debug: bool) -> None:
+def build_image(base: str | None, system: str, debug: bool) -> None:
     """Build the node image; without a registry, on a Debian bootstrapped from its packages."""
-    click.echo(build(lambda line: click.echo(line, err=True), base=base))
+    packages = plugins.load("system", system).packages
+    click.echo(build(lambda line: click.echo(line, err=True), base=base, packages=packages))
 
 
 @click.command()

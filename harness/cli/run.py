@@ -35,6 +35,7 @@ from results.summary import summary
 @click.option("--nemesis-interval", type=float, help="Mean seconds between two faults of one kind.  [default: 5]")
 @click.option("--schedule", help="A TOML file with the faults, instead of drawn ones, and perhaps the operations.")
 @click.option("--read-mode", help="linearizable, lease, sequential or stale.  [default: each workload's own]")
+@click.option("--judge-reads", help="The read mode by whose promise reads are judged.  [default: each by its own]")
 @click.option("--cluster", help="Where the nodes are: docker, or sim, in virtual time.  [default: docker]")
 @click.option(
     "--swarm/--no-swarm",
@@ -78,7 +79,7 @@ def run(experiment: str | None, as_json: bool, debug: bool, **flags: Any) -> Non
     chosen = build(load_file(experiment) if experiment else {}, given)
     system = plugins.load("system", chosen.system)
     system.check(chosen.system_options)
-    capabilities.check([plugins.load("workload", name) for name in chosen.workload], system)
+    capabilities.check([plugins.load("workload", name) for name in chosen.workload], system, chosen.read_mode)
     outcomes = _runs(chosen, as_json)
     if len(outcomes) > 1:
         click.echo(_campaign_table(outcomes), err=as_json)

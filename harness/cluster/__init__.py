@@ -7,8 +7,8 @@ returns `Evidence` read from the thing that was hit, never from what the harness
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
@@ -176,6 +176,10 @@ class Capabilities:
     power: Power | None = None
     disks: Disks | None = None
     membership: Membership | None = None
+
+    def without(self, names: Iterable[str]) -> Capabilities:
+        """The others: what cannot be done to the nodes of a system."""
+        return replace(self, **dict.fromkeys(names))
 
 
 class Cluster(Protocol):

@@ -130,14 +130,14 @@ def _in_use(client: docker.DockerClient) -> list[str]:
 
 
 def _remove_old_images(client: docker.DockerClient) -> list[str]:
-    """Node images but the current one. Those that a container still uses stay."""
+    """Node images but the current one and its variants. Those that a container still uses stay."""
     from harness.image import REPOSITORY, default_tag
 
     removed = []
     with told("remove old images"):
         for image in client.images.list(name=REPOSITORY, filters={"label": f"{IMAGE_LABEL}=node"}):
             for tag in image.tags:
-                if tag != default_tag():
+                if not tag.startswith(default_tag()):
                     with suppress(docker.errors.APIError):
                         client.images.remove(tag)
                         removed.append(tag)

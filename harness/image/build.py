@@ -7,7 +7,7 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from harness.cluster.engine import connect, told
 from harness.errors import BadInput, CannotRun
 from harness.image.base import find_base, present
 from harness.image.bootstrap import Progress
-from harness.image.context import BuildContext, build_context
+from harness.image.context import BuildContext, build_context, variant_context
 
 REPOSITORY: Final = "raftstorm/node"
 _LAST_LINES: Final = 3
@@ -26,31 +26,40 @@ _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def default_tag() -> str:
-    """The name of the image that belongs to this installation's node. It need not exist yet."""
+    """The name of the image that belongs to this installation's node. It need not exist yet. The names of its variants,
+    which have more packages, begin with it."""
     return _tag(build_context())
 
 
-def ensure(progress: Progress, client: docker.DockerClient | None = None) -> str:
-    """The default image's name; it is built first where it is missing. Raises CannotRun."""
+def ensure(progress: Progress, client: docker.DockerClient | None = None, *, packages: Sequence[str] = ()) -> str:
+    """The name of the default image, or of its variant with these packages; it is built first where it is missing.
+    Raises CannotRun."""
     context = build_context()
+    tag = _tag(context, packages)
     with _client(client) as engine:
-        if present(engine, _tag(context)):
-            return _tag(context)
+        if present(engine, tag):
+            return tag
         with _one_at_a_time(progress):
             if not present(engine, _tag(context)):  # another process may have built it while this one waited
-                _build(engine, context, find_base(engine, progress), progress)
-    return _tag(context)
+                _build(engine, context, _tag(context), find_base(engine, progress), progress)
+            if not present(engine, tag):
+                _build(engine, variant_context(packages), tag, _tag(context), progress)
+    return tag
 
 
-def build(progress: Progress, *, base: str | None = None) -> str:
-    """Builds the default image whether it is there or not, on `base` if one is named, and returns its name. Layers
-    that have not changed are not built again. Raises BadInput, CannotRun."""
+def build(progress: Progress, *, base: str | None = None, packages: Sequence[str] = ()) -> str:
+    """Builds the default image whether it is there or not, on `base` if one is named, and on it its variant with these
+    packages, if any are; returns the name. Layers that have not changed are not built again. Raises BadInput,
+    CannotRun."""
     context = build_context()
+    tag = _tag(context, packages)
     with _client(None) as client, _one_at_a_time(progress):
         if base is not None and not present(client, base):
             raise BadInput(f"There is no image {base} here to build on: pull or import it first.")
-        _build(client, context, base or find_base(client, progress), progress)
-    return _tag(context)
+        _build(client, context, _tag(context), base or find_base(client, progress), progress)
+        if packages:
+            _build(client, variant_context(packages), tag, _tag(context), progress)
+    return tag
 
 
 def require(tag: str, client: docker.DockerClient | None = None) -> str:
@@ -73,12 +82,12 @@ def _client(given: docker.DockerClient | None) -> Iterator[docker.DockerClient]:
             yield own
 
 
-def _tag(context: BuildContext) -> str:
-    return f"{REPOSITORY}:{context.digest}"
+def _tag(context: BuildContext, packages: Sequence[str] = ()) -> str:
+    variant = f"-{variant_context(packages).digest}" if packages else ""
+    return f"{REPOSITORY}:{context.digest}{variant}"
 
 
-def _build(client: docker.DockerClient, context: BuildContext, base: str, progress: Progress) -> None:
-    tag = _tag(context)
+def _build(client: docker.DockerClient, context: BuildContext, tag: str, base: str, progress: Progress) -> None:
     progress(f"building {tag} on {base}")
     with told("build the node image"):
         lines: Any = client.api.build(

@@ -6,7 +6,7 @@ them is noticed by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, files
@@ -47,6 +47,20 @@ def build_context() -> BuildContext:
     dockerfile = (root / "Dockerfile").read_bytes()
     library = {f"rootfs/usr/local/lib/raftstorm/{_LIBRARY}": faketime_library()}
     return BuildContext({"Dockerfile": dockerfile, **library, **scripts, **sources})
+
+
+def variant_context(packages: Sequence[str]) -> BuildContext:
+    """The context of a variant: the node image, with more Debian packages."""
+    install = " ".join(sorted(packages))
+    dockerfile = f"""\
+ARG BASE
+FROM ${{BASE}}
+RUN export DEBIAN_FRONTEND=noninteractive \\
+ && apt-get -qq update \\
+ && apt-get -qq -o Dpkg::Use-Pty=0 install --no-install-recommends {install} > /dev/null \\
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+"""
+    return BuildContext({"Dockerfile": dockerfile.encode()})
 
 
 def faketime_library() -> bytes:

@@ -57,13 +57,17 @@ class Task(Protocol, Generic[T_co]):
 
 
 class Connection(Protocol):
-    """A stream of lines."""
+    """A stream of lines, or of bytes for protocols that are not made of lines: one or the other, not both."""
 
     def send(self, line: bytes) -> None:
-        """Queues one line (newline included) for sending. Raises Disconnected if the connection is known broken."""
+        """Queues one line (newline included), or any bytes, for sending. Raises Disconnected if the connection is known
+        broken."""
 
     async def receive(self) -> bytes:
         """The next line, newline included. Raises Disconnected."""
+
+    async def receive_some(self) -> bytes:
+        """What has come and was not received yet: at least one byte, wherever lines end. Raises Disconnected."""
 
     def close(self) -> None: ...
 

@@ -151,6 +151,16 @@ class LineConnection(asyncio.Protocol):
             await self._more()
         return self._lines.popleft()
 
+    async def receive_some(self) -> bytes:
+        while not self._lines and not self._rest:
+            if self._broken is not None:
+                raise Disconnected(self._broken)
+            await self._more()
+        some = b"".join((*self._lines, self._rest))
+        self._lines.clear()
+        self._rest = b""
+        return some
+
     def close(self) -> None:
         self._break("closed")
         if self._transport is not None:
@@ -180,9 +190,8 @@ class LineConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
-        if lines:
-            self._lines.extend([line + b"\n" for line in lines])
-            self._wake()
+        self._lines.extend([line + b"\n" for line in lines])
+        self._wake()
         if len(self._rest) > MAX_LINE_BYTES:
             self._break(f"a line of more than {MAX_LINE_BYTES} bytes")
             self.close()

@@ -425,6 +425,10 @@ class VirtualConnection:
             await self._more()
         return self._lines.popleft()
 
+    async def receive_some(self) -> bytes:
+        """One that was sent at once."""
+        return await self.receive()
+
     def close(self) -> None:
         if self._broken is None:
             peer = self.peer

@@ -64,7 +64,9 @@ THINGS = {
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    engine = FakeEngine(THINGS, [default_tag(), "raftstorm/node:old"])
+    engine = FakeEngine(
+        THINGS, [default_tag(), f"{default_tag()}-variant", "raftstorm/node:old", "raftstorm/node:old-variant"]
+    )
     monkeypatch.setattr(cleanup, "connect", lambda: engine)
     monkeypatch.setattr(cleanup, "alive", lambda owner: owner == ALIVE)
     return engine
@@ -91,7 +93,7 @@ def test_leftovers_are_those_that_clean_would_take(engine: FakeEngine) -> None:
 
 
 def test_old_images_go_when_asked_for(engine: FakeEngine) -> None:
-    assert clean(images=True).images == ["raftstorm/node:old"]
+    assert clean(images=True).images == ["raftstorm/node:old", "raftstorm/node:old-variant"]
 
 
 def test_cleaned_is_true_when_something_went() -> None:

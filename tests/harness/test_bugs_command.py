@@ -58,7 +58,7 @@ def test_one_bug_is_told_with_the_run_that_ought_to_find_it(capsys: pytest.Captu
     [
         (["wall-clock-leese"], "no bug named 'wall-clock-leese': did you mean 'wall-clock-lease'?"),
         (["--group", "red"], "no group named 'red': did you mean 'reads'?"),
-        (["--system", "etcd"], "no system named 'etcd'"),
+        (["--system", "chubby"], "no system named 'chubby'"),
         (["--node-source", "nowhere"], "nowhere does not hold a node's sources"),
     ],
 )

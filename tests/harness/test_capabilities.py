@@ -27,6 +27,7 @@ class Counting:
 
 class OnlyCounters:
     name = "abacus"
+    read_modes = ("linearizable", "stale")
 
     def connect(self, world: Any, node: Any, *, timeout_s: float, session: str) -> Counting:
         return Counting()
@@ -66,6 +67,24 @@ def test_a_workload_that_fits() -> None:
     capabilities.check(
         [workload(Counters), cast(Workload, SimpleNamespace(name="no needs"))], cast(System, OnlyCounters())
     )
+
+
+@pytest.mark.parametrize(
+    ("reads", "asked", "sentence"),
+    [
+        ("sequential", None, "cannot run on the system abacus with sequential reads: it has linearizable, stale ones."),
+        ("linearizable", "lease", "cannot run on the system abacus with lease reads"),
+        ("linearizable", None, None),
+        ("sequential", "stale", None),
+    ],
+)
+def test_read_modes_that_a_system_does_not_have(reads: str, asked: str | None, sentence: str | None) -> None:
+    reading = [cast(Workload, SimpleNamespace(name="reading", reads=reads))]
+    if sentence is None:
+        capabilities.check(reading, cast(System, OnlyCounters()), asked)
+    else:
+        with pytest.raises(BadInput, match=sentence):
+            capabilities.check(reading, cast(System, OnlyCounters()), asked)
 
 
 def test_one_that_does_not() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ def test_nemesis(asked: str, kinds: tuple[str, ...]) -> None:
         ({"workload": "all,register"}, "not both"),
         ({"workload": ""}, "No workload is named"),
         ({"read-mode": "linear"}, "no read mode named 'linear'"),
+        ({"judge-reads": "linear"}, "no read mode named 'linear'"),
         ({"system": "rafd"}, r"did you mean 'raft'\?"),
         ({"nodes": 0}, "--nodes takes 1 to"),
         ({"nodes": 99}, "--nodes takes 1 to"),
@@ -88,7 +90,7 @@ def test_a_file_that_is_not_there() -> None:
 
 def test_a_system_whose_members_cannot_change(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has every other kind of fault, and no nodes that leave."""
-    fixed, load = object(), plugins.load
+    fixed, load = SimpleNamespace(lacks={}), plugins.load
     monkeypatch.setattr(plugins, "load", lambda kind, name: fixed if kind == "system" else load(kind, name))
     assert build().nemesis == ("clock", "kill", "partition", "pause")
     with pytest.raises(BadInput, match="--system raft cannot do membership faults: it offers no way to change its"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -29,6 +30,26 @@ class Statuses:
         return Status(
             id=node.name, term=1, role="follower", leader=None, commit=commit, applied=applied, wall=0, mono=0
         )
+
+
+@pytest.mark.parametrize("clock", [None, 1_700_000_000_000_000_000])
+def test_a_node_need_not_tell_its_clocks(clock: int | None) -> None:
+    class OneStatus:
+        async def status(self, world: Any, node: Any, *, timeout_s: float) -> Status:
+            return Status(id=node.name, term=3, role="leader", leader=None, commit=9, applied=8, wall=clock, mono=clock)
+
+    world, lines = VirtualWorld(), list[dict[str, Any]]()
+    system: Any = OneStatus()
+    monitor = Monitor(world, system, NODES[:1], lambda line: lines.append(json.loads(line)), wall_base_ns=clock or 0)
+
+    async def watch() -> None:
+        monitor.start()
+        await world.sleep(0.1)
+        monitor.stop()
+
+    world.run(watch())
+    told = {"time": 0, "node": "n1", "term": 3, "role": "leader", "leader": None, "commit": 9, "applied": 8}
+    assert lines == [told if clock is None else {**told, "offset_ns": 0, "mono": clock}]
 
 
 @pytest.mark.parametrize(

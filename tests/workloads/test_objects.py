@@ -4,6 +4,7 @@ the workload is for. What is wrong is found by a checker of the workload, with o
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_a_good_system_is_valid(workload: Workload, crashes: bool, tmp_path: Pat
 def test_weaker_reads_are_not_blamed_for_being_old(workload: Workload, read_mode: str, tmp_path: Path) -> None:
     run = Run(workload, tmp_path, options=mode(read_mode), seconds=2.5)
     assert set(run.verdicts().values()) == {Verdict.VALID}, [(r.checker, r.reason) for r in run.results.values()]
+
+
+@pytest.mark.parametrize(("workload", "judge"), [(SET, "set-full"), (COUNTER, "counter-bounds")], ids=name)
+def test_weaker_reads_judged_as_linearizable_ones_are_found_out(workload: Workload, judge: str, tmp_path: Path) -> None:
+    options = replace(mode("stale"), judge_reads="linearizable")
+    run = Run(workload, tmp_path, options=options, seconds=2.5)
+    assert run.results["linearizable"].verdict is Verdict.INVALID
+    assert judge in run.results
 
 
 WRONG: list[tuple[Workload, str, str]] = [

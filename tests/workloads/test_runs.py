@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,15 @@ def test_a_bad_system_is_found_out(workload: Workload, bug: str, judge: str, tmp
     result = Run(workload, tmp_path, bug=bug).results[judge]
     assert result.verdict is Verdict.INVALID
     assert result.anomalies
+
+
+@pytest.mark.parametrize("workload", [REGISTER, FOLLOWER_READS], ids=lambda workload: workload.name)
+def test_stale_reads_judged_as_linearizable_ones_are_found_out(workload: Workload, tmp_path: Path) -> None:
+    """As stale reads they are what they promise."""
+    run = Run(workload, tmp_path, options=replace(options_for("stale"), judge_reads="linearizable"))
+    assert list(run.results) == REGISTER_LIKE
+    assert run.results["linearizable"].anomalies
+    assert run.results["read-consistency"].verdict is Verdict.INVALID
 
 
 def test_too_few_operations_say_nothing(tmp_path: Path) -> None:

@@ -234,6 +234,28 @@ def test_lines_come_back_whole_and_in_order(place: Place) -> None:
     assert place.run(body()) == lines
 
 
+def test_bytes_come_as_they_are_wherever_lines_end(place: Place) -> None:
+    async def speak(connection: Connection) -> None:
+        with suppress(Disconnected):
+            connection.send(b"one\ntw")
+            await connection.receive_some()
+            connection.send(b"o")
+            await connection.receive_some()
+
+    async def body() -> list[bytes]:
+        host, port, die = await place.listen(speak)
+        connection = await place.world.connect(host, port, timeout_s=5)
+        first = await connection.receive_some()
+        connection.send(b"go on")
+        second = await connection.receive_some()
+        die()
+        with pytest.raises(Disconnected):
+            await connection.receive_some()
+        return [first, second]
+
+    assert place.run(body()) == [b"one\ntw", b"o"]
+
+
 def test_nobody_listening_is_unreachable(place: Place) -> None:
     async def body() -> None:
         with pytest.raises(Unreachable):

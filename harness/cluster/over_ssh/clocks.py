@@ -116,7 +116,7 @@ class ShellClocks:
         best: float | None = None
         for _ in range(READINGS):
             status = await self._system.status(self._world, clock.node, timeout_s=STATUS_TIMEOUT_S)
-            if status is None:
+            if status is None or status.wall is None or status.mono is None:
                 return best
             offset_s = (status.wall - status.mono - await self._epoch(clock)) / 1e9
             if best is None or abs(offset_s - expected_s) < abs(best - expected_s):

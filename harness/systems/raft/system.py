@@ -13,6 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
+from checkers.checker import Checker
+from checkers.logs import NodeLogs
+from checkers.traces import ElectionSafety, LeaderSafety, StateMachineSafety
+from harness.client import READ_MODES
 from harness.cluster import Node
 from harness.plugins import unknown
 from harness.system import Bug, Definite, Indefinite, Status
@@ -32,6 +36,12 @@ class RaftSystem:
     configuration, such as election_timeout_s, or `voters`: those that vote at the beginning, where not all nodes do."""
 
     name = "raft"
+    packages: Final[Sequence[str]] = ()
+    read_modes: Final[Sequence[str]] = READ_MODES
+    lacks: Final[Mapping[str, str]] = {}
+
+    def checkers(self) -> Sequence[Checker]:
+        return (ElectionSafety(), LeaderSafety(), StateMachineSafety(), NodeLogs())
 
     def check(self, options: Mapping[str, Any]) -> None:
         """What can be said of options before there is a cluster. Raises BadInput."""

@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import CannotRun
 from harness.image import BuildContext, build_context, context, default_tag
+from harness.image.context import variant_context
 
 FILES = {"Dockerfile": b"FROM x", "rootfs/usr/local/bin/node-start": b"#!/bin/sh", "node_image/a.py": b"a"}
 
@@ -48,6 +49,12 @@ def test_this_installations_context() -> None:
     assert {"Dockerfile", "node_image/runtime/__main__.py", "node_image/bugs.py"} <= files.keys()
     assert files["rootfs/usr/local/lib/raftstorm/libfaketime.so.1"].startswith(b"\x7fELF")
     assert not [path for path in files if "__pycache__" in path or path.startswith("node_image/bin")]
+
+
+def test_a_variant_has_more_packages_and_a_name_that_follows_from_them() -> None:
+    variant = variant_context(["etcd-server", "curl"])
+    assert b"install --no-install-recommends curl etcd-server" in variant.files["Dockerfile"]
+    assert variant.digest == variant_context(["curl", "etcd-server"]).digest != variant_context(["curl"]).digest
 
 
 def test_without_libfaketime(monkeypatch: pytest.MonkeyPatch) -> None:
