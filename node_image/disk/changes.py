@@ -1,0 +1,113 @@
+"""Changes of one file that were not synced: how the file looks with them, and what a power failure leaves of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+SECTOR_BYTES: Final = 512
+TORN_SHARE: Final = 0.7
+"""How often a part of the first write that does not stay is there."""
+LOST_SECTORS_SHARE: Final = 0.3
+"""How often some sectors of what stays have not reached the disk."""
+LOST_SECTOR_SHARE: Final = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    offset: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """To this size, either way. What it grows by reads as zeros."""
+
+    size: int
+
+
+Change = Write | Resize
+"""Making the same changes twice in a row is making them once: each says what is there, not what to do to it."""
+
+
+def written_bytes(changes: Iterable[Change]) -> int:
+    return sum(len(change.data) for change in changes if isinstance(change, Write))
+
+
+def size_after(size: int, changes: Iterable[Change]) -> int:
+    """The size of a file that had this `size`."""
+    for change in changes:
+        size = max(size, change.end if change.data else size) if isinstance(change, Write) else change.size
+    return size
+
+
+def overlay(content: bytearray, offset: int, changes: Iterable[Change]) -> None:
+    """Makes the changes in a piece of a file that begins at `offset` and reads as zeros where the file had ended."""
+    for change in changes:
+        if isinstance(change, Resize):
+            kept = min(max(change.size - offset, 0), len(content))
+            content[kept:] = bytes(len(content) - kept)
+        else:
+            begin, end = max(change.offset, offset), min(change.end, offset + len(content))
+            if begin < end:
+                content[begin - offset : end - offset] = change.data[begin - change.offset : end - change.offset]
+
+
+def survivors(changes: Sequence[Change], size: int, rng: Random) -> list[Change]:
+    """What a power failure leaves of changes to a file that had this durable `size`: the first so many, perhaps a part
+    of the next one, and perhaps not every sector."""
+    kept = list(changes[: rng.randint(0, len(changes))])
+    cut = changes[len(kept)] if len(kept) < len(changes) else None
+    if isinstance(cut, Write) and len(cut.data) > 1 and rng.random() < TORN_SHARE:
+        kept.append(_part(cut, rng))
+    if rng.random() >= LOST_SECTORS_SHARE:
+        return kept
+    return _without_some_sectors(kept, size, rng)
+
+
+def torn(changes: Sequence[Change], rng: Random) -> list[Change]:
+    """All, but of the last write a part. `can_tear` has said that this is possible."""
+    last = max(number for number, change in enumerate(changes) if _divisible(change))
+    write = changes[last]
+    assert isinstance(write, Write)
+    return [*changes[:last], _part(write, rng)]
+
+
+def can_tear(changes: Iterable[Change]) -> bool:
+    return any(_divisible(change) for change in changes)
+
+
+def _divisible(change: Change) -> bool:
+    return isinstance(change, Write) and len(change.data) > 1
+
+
+def _part(write: Write, rng: Random) -> Write:
+    return Write(write.offset, write.data[: rng.randint(1, len(write.data) - 1)])
+
+
+def _without_some_sectors(changes: Sequence[Change], size: int, rng: Random) -> list[Change]:
+    """A file's size is kept in another place than its content, so it is right: a lost sector reads as it was before,
+    and as zeros where there was no file."""
+    left: list[Change] = []
+    for change in changes:
+        size = size_after(size, [change])
+        if isinstance(change, Resize):
+            left.append(change)
+        else:
+            left.append(Resize(size))
+            left += [piece for piece in _sectors(change) if rng.random() >= LOST_SECTOR_SHARE]
+    return left
+
+
+def _sectors(write: Write) -> Iterable[Write]:
+    begin = write.offset
+    while begin < write.end:
+        end = min(write.end, (begin // SECTOR_BYTES + 1) * SECTOR_BYTES)
+        yield Write(begin, write.data[begin - write.offset : end - write.offset])
+        begin = end
