@@ -8,12 +8,14 @@ patterns; one that writes such words for nothing names what is to be passed over
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
 from checkers.checker import Budget, Recording
+from checkers.events import Event
 from checkers.verdict import Anomaly, Result, Verdict
 
 PATTERNS: Final[Mapping[str, str]] = MappingProxyType(
@@ -41,7 +43,8 @@ MOST_ANOMALIES: Final = 10
 
 @dataclass(frozen=True)
 class NodeLogs:
-    """`patterns`: what must not stand in a log. `passed_over`: lines in which one of these is found are no findings."""
+    """`patterns`: what must not stand in a log. `passed_over`: lines in which one of these is found are no findings.
+    Nor are those that the nemesis tells itself: it did harm to a disk, and the server refused to start from that."""
 
     patterns: Mapping[str, str] = field(default_factory=lambda: PATTERNS)
     passed_over: Sequence[str] = ()
@@ -50,7 +53,12 @@ class NodeLogs:
     def check(self, recording: Recording, budget: Budget) -> Result:
         if not recording.logs:
             return Result(checker=self.name, verdict=Verdict.UNKNOWN, reason="there are no logs of the nodes")
-        anomalies = [anomaly for node in sorted(recording.logs) for anomaly in self._found(node, recording.logs[node])]
+        refusals = refused_starts(recording.history.nemesis)
+        anomalies = [
+            anomaly
+            for node in sorted(recording.logs)
+            for anomaly in self._found(node, recording.logs[node], refusals[node])
+        ]
         return Result(
             checker=self.name,
             verdict=Verdict.INVALID if anomalies else Verdict.VALID,
@@ -62,15 +70,25 @@ class NodeLogs:
             },
         )
 
-    def _found(self, node: str, log: str) -> Iterator[Anomaly]:
+    def _found(self, node: str, log: str, refusals: Set[str]) -> Iterator[Anomaly]:
         wanted = [(name, re.compile(pattern)) for name, pattern in self.patterns.items()]
         any_of = re.compile("|".join(f"(?:{pattern})" for pattern in self.patterns.values()) or r"(?!)")
         unwanted = [re.compile(pattern) for pattern in self.passed_over]
         for number, line in enumerate(log.splitlines(), 1):
-            if any_of.search(line) and not any(pattern.search(line) for pattern in unwanted):
+            if any_of.search(line) and line.strip() not in refusals and not any(p.search(line) for p in unwanted):
                 name = next(name for name, pattern in wanted if pattern.search(line))
                 yield Anomaly(
                     kind="node-failed",
                     text=f"{node}, line {number} of its log: {line[:300]}",
                     details={"node": node, "line": number, "pattern": name},
                 )
+
+
+def refused_starts(nemesis: Iterable[Event]) -> dict[str, set[str]]:
+    """The lines with which servers refused to start, by node: evidence of faults that did harm to their disks."""
+    said: dict[str, set[str]] = defaultdict(set)
+    for event in nemesis:
+        for node, shown in (event.evidence or {}).items():
+            if isinstance(shown, dict) and "refuses" in shown:
+                said[node].add(shown["refuses"])
+    return said

@@ -23,8 +23,10 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.cluster.cleanup import leftovers
-from harness.cluster.docker import CAPABILITIES
-from harness.cluster.engine import OWNER_LABEL, RUN_LABEL, connect, told
+from harness.cluster.docker import privileges
+from harness.cluster.engine import OWNER_LABEL, RUN_LABEL, connect, reason, told
+from harness.cluster.fuse import DEVICE, MISSING, is_missing
+from harness.cluster.layout import IMAGE
 from harness.cluster.owner import owner
 from harness.errors import CannotRun, RaftstormError
 from harness.image import default_tag
@@ -73,6 +75,7 @@ def _on_engine(client: docker.DockerClient) -> Iterator[Row]:
         ("node image", _image),
         ("container network", _network),
         ("packet filter", _packet_filter),
+        ("disks that can fail", _frail_disks),
         ("leftovers", _leftovers),
     ]
     for item, check in checks:
@@ -191,24 +194,53 @@ def _network(client: docker.DockerClient) -> Row:
 
 
 def _packet_filter(client: docker.DockerClient) -> Row:
-    item, tag = "packet filter", default_tag()
+    return _tried(
+        client,
+        Row(
+            item="packet filter",
+            ok=True,
+            found="iptables works inside containers",
+            hint="partitions need the kernel's nf_tables or ip_tables: `modprobe nf_tables` on the engine's machine",
+        ),
+        "iptables -A INPUT -s 192.0.2.1 -j DROP && iptables -C INPUT -s 192.0.2.1 -j DROP",
+        privileges(client, mounting=False),
+    )
+
+
+def _frail_disks(client: docker.DockerClient) -> Row:
+    row = Row(
+        item="disks that can fail",
+        ok=True,
+        found=f"{DEVICE} works inside containers",
+        hint=f"power and disk faults need {DEVICE} on the engine's machine (`modprobe fuse`); all others do not",
+    )
+    if is_missing():
+        return replace(row, ok=False, found=MISSING)
+    disk = f"python3 -m node_image.disk --store /mnt --mount {IMAGE.data} --control {IMAGE.state}/disk.sock"
+    said = f"{IMAGE.logs}/disk.log"
+    return _tried(
+        client,
+        row,
+        f"cd {IMAGE.code} && {{ {disk} > {said} 2>&1 & node-disk wait probe; }} || {{ tail -n 1 {said} >&2; exit 1; }}",
+        privileges(client, mounting=True),
+    )
+
+
+def _tried(client: docker.DockerClient, row: Row, command: str, options: dict[str, Any]) -> Row:
+    """The row as it is, if the command works in a container of the node image with these options."""
+    tag = default_tag()
     if not present(client, tag):
-        return Row(item=item, ok=True, found="not tried: there is no node image yet")
+        return replace(row, found="not tried: there is no node image yet")
     try:
         client.containers.run(
-            tag,
-            ["sh", "-c", "iptables -A INPUT -s 192.0.2.1 -j DROP && iptables -C INPUT -s 192.0.2.1 -j DROP"],
-            remove=True,
-            cap_drop=["ALL"],
-            cap_add=list(CAPABILITIES),
-            labels=_labels("raftstorm-doctor"),
-            stderr=True,
+            tag, ["sh", "-c", command], remove=True, labels=_labels("raftstorm-doctor"), stderr=True, **options
         )
     except docker.errors.ContainerError as error:
         said = error.stderr.decode(errors="replace").strip() if isinstance(error.stderr, bytes) else str(error)
-        hint = "partitions need the kernel's nf_tables or ip_tables: `modprobe nf_tables` on the engine's machine"
-        return Row(item=item, ok=False, found=said, hint=hint)
-    return Row(item=item, ok=True, found="iptables works inside containers")
+        return replace(row, ok=False, found=said)
+    except docker.errors.APIError as error:
+        return replace(row, ok=False, found=reason(error))
+    return row
 
 
 def _leftovers(client: docker.DockerClient) -> Row:

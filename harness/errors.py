@@ -28,6 +28,15 @@ class ControlError(CannotRun):
     pass
 
 
+class ServerEnded(ControlError):
+    """A server that ended as soon as it was started. `last_line`: of what it said."""
+
+    def __init__(self, node: str, said: str) -> None:
+        lines = said.strip().splitlines()
+        self.last_line = lines[-1].strip() if lines else ""
+        super().__init__(f"Node {node} ended as soon as it was started: {' / '.join(lines) or 'it said nothing'}")
+
+
 class HealFailed(RaftstormError):
     """`troubles`: what is still wrong, each naming its node or fault."""
 

@@ -21,6 +21,7 @@ import msgspec
 from harness import plugins
 from harness.capabilities import lacking
 from harness.client import READ_MODES
+from harness.cluster import fuse
 from harness.errors import BadInput
 from harness.script import Bounds, Script, read_script
 from harness.toml_file import read_toml
@@ -28,7 +29,7 @@ from harness.workload import WorkloadOptions, owner
 from harness.world.streams import Fork, parse_fork
 
 CLUSTERS: Final = {
-    "docker": ("network", "processes", "clocks", "membership"),
+    "docker": ("network", "processes", "clocks", "power", "disks", "membership"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
@@ -274,12 +275,38 @@ def _check_simulated(experiment: Experiment) -> None:
             raise BadInput(f"--{name} says something about containers: --cluster sim has none.")
 
 
+def offered(cluster: str) -> tuple[str, ...]:
+    """What can be done to nodes there, from here: containers on this machine may lack what some faults need."""
+    able = CLUSTERS[cluster]
+    if cluster == "docker" and fuse.is_missing():
+        return tuple(name for name in able if name not in fuse.NEED_IT)
+    return able
+
+
+def needs_frail_disks(faults: Sequence[str]) -> bool:
+    """Whether containers' data are to lie on disks that can fail: they cost a little, and need privileges."""
+    return any(plugins.load("fault", name).needs in fuse.NEED_IT for name in faults)
+
+
+def left_out_of_all(experiment: Experiment) -> tuple[str, ...]:
+    """Kinds that an experiment with all that can be done here does not have, since this machine lacks what they
+    need."""
+    if experiment.nemesis != resolve_faults(
+        [ALL], experiment.cluster, lacking(plugins.load("system", experiment.system))
+    ):
+        return ()
+    missing = set(CLUSTERS[experiment.cluster]) - set(offered(experiment.cluster))
+    return tuple(name for name in plugins.names("fault") if plugins.load("fault", name).needs in missing)
+
+
 def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Mapping[str, str]) -> None:
     """Raises BadInput for a kind that this cluster cannot do, or that cannot be done to this system's nodes. `lacks`:
     what cannot, and why."""
     cluster = experiment.cluster
     for name in faults:
         needs = plugins.load("fault", name).needs
+        if needs in CLUSTERS[cluster] and needs not in offered(cluster):
+            raise BadInput(f"--cluster {cluster} cannot do {name} faults here: {fuse.MISSING}.")
         if needs not in CLUSTERS[cluster]:
             able = [other for other in CLUSTERS if needs in CLUSTERS[other]]
             hint = f"give --cluster {able[0]}." if able else "no cluster offers that."
@@ -312,7 +339,7 @@ def resolve_faults(asked: Sequence[str], cluster: str = "docker", lacks: Collect
     if len(asked) > 1 and (ALL in asked or NONE in asked):
         raise BadInput(f"--nemesis takes {ALL!r}, {NONE!r} or kinds of fault, not both: {', '.join(known)}.")
     if list(asked) == [ALL]:
-        able = set(CLUSTERS[cluster]) - set(lacks)
+        able = set(offered(cluster)) - set(lacks)
         return tuple(name for name in known if plugins.load("fault", name).needs in able)
     if list(asked) == [NONE]:
         return ()

@@ -14,12 +14,12 @@ from threading import Event
 from typing import Final
 
 from harness import plugins
-from harness.cluster import Cluster
+from harness.cluster import Cluster, fuse
 from harness.cluster.cleanup import clean_crashed
 from harness.cluster.docker import DockerCluster
 from harness.cluster.engine import connect
 from harness.errors import CannotRun
-from harness.experiment import Experiment
+from harness.experiment import Experiment, left_out_of_all, needs_frail_disks
 from harness.image import ensure, require
 from harness.progress import Display, Progress
 from harness.system import System
@@ -61,7 +61,16 @@ async def _containers(opening: Opening) -> Cluster:
     experiment = opening.experiment
     with opening.phase("node image"):
         image = await _image_in_time(experiment, opening.shown, opening.progress)
-    return DockerCluster(opening.name, experiment.node_names, image=image, keep=experiment.keep)
+    left_out = left_out_of_all(experiment)
+    if left_out:
+        opening.shown.say(f"without {' and '.join(left_out)} faults: {fuse.MISSING}")
+    return DockerCluster(
+        opening.name,
+        experiment.node_names,
+        image=image,
+        keep=experiment.keep,
+        frail_disks=needs_frail_disks(experiment.nemesis),
+    )
 
 
 _MAKERS: Final[Mapping[str, Callable[[Opening], Awaitable[Cluster]]]] = {"docker": _containers}

@@ -107,7 +107,8 @@ class System(Protocol):
         deliberate bug. Raises BadInput, ControlError."""
 
     async def start(self, node: Node) -> int:
-        """Starts the server process and returns its pid. It need not be ready yet. Raises ControlError."""
+        """Starts the server process and returns its pid. It need not be ready yet. Raises ServerEnded
+        where it ends at once (it refuses to run from what its disk has), ControlError."""
 
     async def pid(self, node: Node) -> int | None:
         """The pid of the running (or stopped, SIGSTOP) server process."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
@@ -124,24 +125,40 @@ class Packets(Protocol):
 
 
 class Power(Protocol):
-    async def cut(self, names: Collection[str], *, after_effects: int | None = None) -> Evidence:
+    async def cut(self, names: Collection[str], *, after_effects: int | None = None, torn: bool = False) -> Evidence:
         """The machines lose power: what their disks had not made durable is lost, in part or as a whole.
-        `after_effects`: not at once, but before the process does so many more things."""
+        `after_effects`: not at once, but before the process does so many more things. `torn`: in the middle of making
+        something durable, of which a part stays."""
 
     async def restore(self, names: Collection[str]) -> Evidence: ...
     async def verify_healed(self) -> Evidence: ...
 
 
+class DiskFailure(StrEnum):
+    """What a disk does not do any more."""
+
+    FULL = "full"
+    """Nothing more can be written: no space is left."""
+    WRITES = "write-fails"
+    SYNCS = "sync-fails"
+    READS = "read-fails"
+    """Servers read their files when they start: they are killed and started, and must not go on without them."""
+
+
+class Harm(StrEnum):
+    """What becomes of a file that was durable."""
+
+    BIT_FLIP = "bit-flip"
+    TRUNCATION = "truncate"
+    """It ends too soon. Never the last file, whose missing end nobody could tell from a write that a crash has torn."""
+
+
 class Disks(Protocol):
     async def slow(self, names: Collection[str], sync_s: float) -> Evidence: ...
+    async def fail(self, names: Collection[str], failure: DiskFailure) -> Evidence: ...
 
-    async def fill(self, names: Collection[str]) -> Evidence:
-        """Nothing more can be written."""
-
-    async def fail_syncs(self, names: Collection[str]) -> Evidence: ...
-
-    async def flip_bits(self, names: Collection[str]) -> Evidence:
-        """One bit each of what is durable, while the process is down: it is started again, and must not believe it."""
+    async def harm(self, names: Collection[str], harm: Harm) -> Evidence:
+        """One file each, while the process is down: it is started again, and must not believe it."""
 
     async def mend(self, names: Collection[str]) -> Evidence:
         """All of it; servers that ended because of it are started."""

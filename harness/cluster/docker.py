@@ -24,8 +24,10 @@ from docker.types import Mount
 from harness.cluster import Capabilities, Node
 from harness.cluster.cleanup import remove_run
 from harness.cluster.engine import KEEP_LABEL, NODE_LABEL, OWNER_LABEL, RUN_LABEL, connect, told
+from harness.cluster.fuse import DEVICE
 from harness.cluster.layout import CLIENT_PORT, IMAGE, PEER_PORT
 from harness.cluster.over_ssh import capabilities
+from harness.cluster.over_ssh.disks import wait_for_disk
 from harness.cluster.owner import owner
 from harness.control.keys import generate, private_text, public_text
 from harness.control.ssh import Endpoint, SshControl
@@ -35,6 +37,8 @@ from harness.system import System
 from harness.world import World
 
 SSH_PORT: Final = 22
+STORE: Final = "/var/lib/raftstorm-store"
+"""Where the volume is, and what is durable, where a disk that can fail lies over the data folder."""
 
 T = TypeVar("T")
 
@@ -42,18 +46,31 @@ CAPABILITIES: Final = ("NET_ADMIN", "SETUID", "SETGID", "SYS_CHROOT")
 """Packet filters, and what sshd needs to separate its privileges. Killing and stopping needs none: everything runs as
 root in there. The clock cannot be set (no SYS_TIME)."""
 
+MOUNTING: Final = "SYS_ADMIN"
+"""What a file system in user space needs: given to nodes that are to have one, and to no others."""
+
 _TRY_S: Final = 2.0
 _TRIES: Final = 15
 """A daemon answers within half a second; on a machine that is very busy it may take many times that."""
 
 
 class DockerCluster:
-    """A `Cluster`. `keep`: it is to outlive the run, so the next run does not take it for a leftover."""
+    """A `Cluster`. `keep`: it is to outlive the run, so the next run does not take it for a leftover. `frail_disks`:
+    the nodes' data lie on disks that can lose power and fail (node_image/disk)."""
 
-    def __init__(self, name: str, node_names: Sequence[str], *, image: str, keep: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        node_names: Sequence[str],
+        *,
+        image: str,
+        keep: bool = False,
+        frail_disks: bool = False,
+    ) -> None:
         self._name = name
         self._node_names = tuple(node_names)
         self._image = image
+        self._frail_disks = frail_disks
         self._labels = {RUN_LABEL: name, OWNER_LABEL: owner()} | ({KEEP_LABEL: "true"} if keep else {})
         self._client: docker.DockerClient | None = None
         self._nodes: tuple[Node, ...] = ()
@@ -92,7 +109,7 @@ class DockerCluster:
                 self._made = False
 
     def able(self, world: World, system: System) -> Capabilities:
-        return capabilities(world, self._nodes, system)
+        return capabilities(world, self._nodes, system, frail_disks=self._frail_disks)
 
     def shell_command(self, node: Node) -> str:
         return f"docker exec -it {self._container(node.name)} bash"
@@ -105,6 +122,8 @@ class DockerCluster:
         made = [_in_thread(self._make_node, client, network, name, client_key) for name in self._node_names]
         self._nodes = tuple(await _all(made))
         await _all([self._connect(client, node) for node in self._nodes])
+        if self._frail_disks:
+            await _all([wait_for_disk(node) for node in self._nodes])
 
     async def _connect(self, client: docker.DockerClient, node: Node) -> None:
         """Until the node's daemon answers, or its container is no more."""
@@ -157,6 +176,7 @@ class DockerCluster:
                 environment={
                     "RAFTSTORM_HOST_KEY": private_text(host_key),
                     "RAFTSTORM_CLIENT_KEY": public_text(client_key),
+                    **({"RAFTSTORM_STORE": STORE} if self._frail_disks else {}),
                 },
                 ports=[SSH_PORT, CLIENT_PORT],
                 host_config=self._host_config(client, labels),
@@ -170,16 +190,13 @@ class DockerCluster:
         """Data and logs live on anonymous volumes: they go with the container, and writing and syncing them does not
         go through the storage driver of images. The clock's control file, which the server reads whenever it looks
         at the wall clock, lies in memory: some storage drivers make that a thousand times dearer."""
+        data = STORE if self._frail_disks else IMAGE.data
         config: dict[str, Any] = client.api.create_host_config(
             init=True,
-            cap_drop=["ALL"],
-            cap_add=list(CAPABILITIES),
-            security_opt=["no-new-privileges:true"],
             port_bindings=dict.fromkeys((SSH_PORT, CLIENT_PORT), ("127.0.0.1", None)),
-            mounts=[
-                Mount(target=target, source=None, type="volume", labels=labels) for target in (IMAGE.data, IMAGE.logs)
-            ],
+            mounts=[Mount(target=target, source=None, type="volume", labels=labels) for target in (data, IMAGE.logs)],
             tmpfs={IMAGE.state: "size=1m,mode=0755"},
+            **privileges(client, mounting=self._frail_disks),
         )
         return config
 
@@ -208,6 +225,19 @@ class DockerCluster:
     def _container(self, part: str) -> str:
         """Docker takes fewer letters in names than folders do."""
         return f"raftstorm-{re.sub(r'[^a-zA-Z0-9_.-]', '-', self._name)}-{part}"
+
+
+def privileges(client: docker.DockerClient, *, mounting: bool) -> dict[str, Any]:
+    """What a node may do, as options of its container. `mounting`: also bring up file systems in user space."""
+    security = ["no-new-privileges:true"]
+    if mounting and any("name=apparmor" in option for option in client.info().get("SecurityOptions") or ()):
+        security.append("apparmor=unconfined")  # Docker's own profile forbids every mount
+    return {
+        "cap_drop": ["ALL"],
+        "cap_add": [*CAPABILITIES, *([MOUNTING] if mounting else [])],
+        "devices": [f"{DEVICE}:{DEVICE}:rwm"] if mounting else [],
+        "security_opt": security,
+    }
 
 
 def _port(ports: dict[str, Any], port: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -44,6 +45,11 @@ def _knock() -> None:
     if scheme == "unix":
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(path)
+
+
+def is_here() -> bool:
+    """Whether the engine shares this machine's kernel, as far as its address says. (Docker Desktop's does not.)"""
+    return sys.platform == "linux" and _host().startswith("unix://")
 
 
 def _host() -> str:

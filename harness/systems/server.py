@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from harness.cluster import Finished, Node
-from harness.errors import ControlError
+from harness.errors import ControlError, ServerEnded
 
 START_TIMEOUT_S: Final = 20.0
 LOG: Final = "node.log"
@@ -21,7 +21,7 @@ LOG: Final = "node.log"
 async def start_server(node: Node, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> int:
     """Starts `command` (its executable first) in the folder of code, and returns its pid once it listens on the
     client port; after ten seconds also where it does not yet. What it prints goes to node.log. Where a server runs
-    already, its pid. Raises ControlError where it ends at once."""
+    already, its pid. Raises ServerEnded where it ends at once, ControlError."""
     layout = node.layout
     faketime = {
         "LD_PRELOAD": layout.faketime,
@@ -34,7 +34,7 @@ async def start_server(node: Node, command: Sequence[str], *, environment: Mappi
     line = f"cd {shlex.quote(layout.code)} && sh {shlex.join(start)}"
     started = await node.control.run(line, timeout_s=START_TIMEOUT_S)
     if started.exit_code != 0 or not started.stdout.strip().isdecimal():
-        raise ControlError(f"Node {node.name} ended as soon as it was started: {last_words(started)}")
+        raise ServerEnded(node.name, started.stderr)
     return int(started.stdout)
 
 

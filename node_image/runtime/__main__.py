@@ -12,7 +12,7 @@ from typing import Final
 
 from node_image.runtime.config import BadConfig, read_config
 from node_image.runtime.log import set_up_log
-from node_image.runtime.server import EXIT_CONFIG, Stop, serve
+from node_image.runtime.server import EXIT_CONFIG, EXIT_DISK, Stop, serve
 
 NEVER_S: Final = 4e9
 """No thread is made to give up the interpreter: each does so by itself at every system call, thousands of times a
@@ -50,7 +50,8 @@ def main() -> int:
         with asyncio.Runner(loop_factory=fastest_loop()) as runner:
             runner.run(serve(config))
     except Stop as error:
-        log.critical("%s", error)
+        # A disk that fails is no mistake of the node's.
+        log.log(logging.ERROR if error.code == EXIT_DISK else logging.CRITICAL, "%s", error)
         return error.code
     return 0
 

@@ -125,7 +125,7 @@ def _disk_errors(config: ProcessConfig) -> Iterator[None]:
 
 def _disk_failed(error: OSError) -> None:
     """Called in the disk's thread. Nothing may be acknowledged after this, so there is no orderly way out."""
-    log.critical("the disk failed, the node stops: %s", error)
+    log.error("the disk failed, the node stops: %s", error)
     os._exit(EXIT_DISK)
 
 

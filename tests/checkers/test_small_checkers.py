@@ -228,6 +228,18 @@ def test_node_logs(log: str, verdict: Verdict) -> None:
     assert (result.verdict, len(result.anomalies)) == (verdict, int(verdict is Verdict.INVALID))
 
 
+def test_a_server_that_refuses_what_the_nemesis_has_damaged_is_right_to() -> None:
+    line = "10:00:01 n1 CRITICAL node: cannot start from what is stored: wal-1, byte 17"
+    evidence = {"n1": {"starts": False, "refuses": line}, "n2": {"starts": True}}
+    begin = Event(index=0, time=5, process="nemesis", type=EventType.OK, f="disk", value={}, evidence=evidence)
+    for log, verdict in (
+        (f"10:00:00 n1 INFO raft: start\n{line}\n", Verdict.VALID),
+        (f"{line}\n10:00:09 n1 CRITICAL node: cannot start from what is stored: wal-1, byte 17\n", Verdict.INVALID),
+    ):
+        assert NodeLogs().check(Recording(History([begin]), logs={"n1": log}), Budget()).verdict is verdict
+    assert NodeLogs().check(Recording(History([begin]), logs={"n2": f"{line}\n"}), Budget()).verdict is Verdict.INVALID
+
+
 def test_node_logs_in_words_of_the_systems_own() -> None:
     recording = Recording(
         History([]), logs={"n1": "BAD thing\nBAD thing, as planned\n", "n2": "panic: no pattern here\n"}

@@ -9,15 +9,42 @@ from typing import Any
 import pytest
 
 from harness import plugins
+from harness.cluster import fuse
 from harness.errors import BadInput
-from harness.experiment import build, load_file
+from harness.experiment import build, left_out_of_all, load_file, needs_frail_disks
 
 
-def test_defaults() -> None:
+def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuse, "is_missing", lambda: False)
     experiment = build()
     assert experiment.workload == ("register", "follower-reads")
-    assert experiment.nemesis == ("clock", "kill", "membership", "partition", "pause")
+    assert experiment.nemesis == ("clock", "disk", "kill", "membership", "partition", "pause", "power")
     assert (experiment.nodes, experiment.processes, experiment.time_limit) == (5, 10, 30.0)
+
+
+def test_without_fuse_power_and_disk_faults_are_left_out_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuse, "is_missing", lambda: True)
+    everything = build()
+    assert everything.nemesis == ("clock", "kill", "membership", "partition", "pause")
+    assert left_out_of_all(everything) == ("disk", "power")
+    assert left_out_of_all(build({"nemesis": "kill"})) == ()
+    assert not needs_frail_disks(everything.nemesis)
+    with pytest.raises(BadInput, match=r"--cluster docker cannot do power faults here: there is no /dev/fuse on this"):
+        build({"nemesis": "kill,power"})
+    assert "power" in build({"cluster": "sim"}).nemesis
+
+
+def test_disks_can_fail_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuse, "is_missing", lambda: False)
+    assert [needs_frail_disks(kinds) for kinds in (("kill",), ("power",), ("disk", "kill"))] == [False, True, True]
+    assert left_out_of_all(build()) == ()
+
+
+def test_where_fuse_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
+    assert (fuse.is_missing("/dev/null"), fuse.is_missing("/dev/no-such-device")) == (False, True)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.9:2376")
+    assert not fuse.is_missing("/dev/no-such-device"), "that machine is not seen from here"
 
 
 def test_flags_win_over_the_file(tmp_path: Path) -> None:
@@ -92,6 +119,7 @@ def test_a_system_whose_members_cannot_change(monkeypatch: pytest.MonkeyPatch) -
     """It has every other kind of fault, and no nodes that leave."""
     fixed, load = SimpleNamespace(lacks={}), plugins.load
     monkeypatch.setattr(plugins, "load", lambda kind, name: fixed if kind == "system" else load(kind, name))
-    assert build().nemesis == ("clock", "kill", "partition", "pause")
+    monkeypatch.setattr(fuse, "is_missing", lambda: False)
+    assert build().nemesis == ("clock", "disk", "kill", "partition", "pause", "power")
     with pytest.raises(BadInput, match="--system raft cannot do membership faults: it offers no way to change its"):
         build({"nemesis": "membership"})

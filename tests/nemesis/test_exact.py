@@ -93,7 +93,11 @@ def test_links_are_cut_one_way() -> None:
         (DISK, {"nodes": ["n1", "n2"], "shape": "slow", "sync_s": 0.3}, Damage(("n1", "n2"), "slow", 0.3)),
         (DISK, {"nodes": ["n1", "n2"], "shape": "full"}, Damage(("n1", "n2"), "full")),
         (DISK, {"nodes": ["n5"], "shape": "sync-fails"}, Damage(("n5",), "sync-fails")),
+        (POWER, {"nodes": ["n3"], "torn": True}, Outage(("n3",), torn=True)),
+        (DISK, {"nodes": ["n5"], "shape": "write-fails"}, Damage(("n5",), "write-fails")),
+        (DISK, {"nodes": ["n5"], "shape": "read-fails"}, Damage(("n5",), "read-fails")),
         (DISK, {"nodes": ["n5"], "shape": "bit-flip"}, Damage(("n5",), "bit-flip")),
+        (DISK, {"nodes": ["n5"], "shape": "truncate"}, Damage(("n5",), "truncate")),
     ],
 )
 def test_shapes_of_packets_power_and_disk_faults(kind: FaultKind, details: dict[str, Any], injection: object) -> None:
@@ -117,10 +121,13 @@ def test_shapes_of_packets_power_and_disk_faults(kind: FaultKind, details: dict[
         (POWER, {"nodes": ["n1"], "after_effects": -1}, "'after_effects' takes a whole number from 0, not -1"),
         (POWER, {"nodes": ["n1"], "after_effects": True}, "'after_effects' takes a whole number"),
         (POWER, {"nodes": []}, "'nodes' takes a list of nodes"),
-        (DISK, {"nodes": ["n1"]}, "'shape' takes slow, full, sync-fails, bit-flip, not None"),
+        (DISK, {"nodes": ["n1"]}, "'shape' takes slow, full, write-fails, sync-fails, read-fails,"),
         (DISK, {"nodes": ["n1"], "shape": "slow"}, "'sync_s' says how slow a slow disk is"),
         (DISK, {"nodes": ["n1"], "shape": "full", "sync_s": 1}, "'sync_s' says how slow a slow disk is"),
-        (DISK, {"nodes": ["n1", "n2"], "shape": "bit-flip"}, "bits are flipped on one node only"),
+        (DISK, {"nodes": ["n1", "n2"], "shape": "bit-flip"}, "bit-flip is for one node only"),
+        (DISK, {"nodes": ["n1", "n2"], "shape": "truncate"}, "truncate is for one node only"),
+        (POWER, {"nodes": ["n1"], "torn": 1}, "'torn' takes true or false, not 1"),
+        (POWER, {"nodes": ["n1"], "torn": True, "after_effects": 1}, "'after_effects' or 'torn', not both"),
     ],
 )
 def test_details_of_packets_power_and_disk_faults_that_make_no_sense(

@@ -17,7 +17,6 @@ from checkers.faults import coverage
 from harness import plugins
 from harness.cluster import Capabilities, Evidence, Node
 from harness.cluster.docker import DockerCluster
-from harness.cluster.over_ssh import capabilities
 from harness.image import ensure
 from harness.monitor import Monitor
 from harness.nemesis import Command, Nemesis, Stop, draw_schedule, feed, grudges, load_kinds
@@ -75,16 +74,18 @@ def proven(evidence: Evidence) -> Evidence:
     return evidence
 
 
-def on_docker(work: Callable[[Site], Awaitable[None]]) -> None:
-    asyncio.run(_on_docker(work))
+def on_docker(work: Callable[[Site], Awaitable[None]], *, frail_disks: bool = False, **config: Any) -> None:
+    """`config`: of the nodes (node_image/driver/config.py)."""
+    asyncio.run(_on_docker(work, frail_disks, config))
 
 
-async def _on_docker(work: Callable[[Site], Awaitable[None]]) -> None:
-    cluster = DockerCluster(f"test-nemesis-{uuid4().hex[:8]}", NAMES, image=ensure(lambda text: None))
+async def _on_docker(work: Callable[[Site], Awaitable[None]], frail_disks: bool, config: dict[str, Any]) -> None:
+    name = f"test-nemesis-{uuid4().hex[:8]}"
+    cluster = DockerCluster(name, NAMES, image=ensure(lambda text: None), frail_disks=frail_disks)
     system: System = plugins.load("system", "raft")
     try:
         await cluster.up()
-        await system.install(cluster.nodes, {})
+        await system.install(cluster.nodes, {"config": config})
         await asyncio.gather(*(system.start(node) for node in cluster.nodes))
         await _with_monitor(cluster, system, work)
     finally:
@@ -98,7 +99,7 @@ async def _with_monitor(cluster: DockerCluster, system: System, work: Callable[[
     monitor.start()
     try:
         await _wait_leader(monitor)
-        await work(Site(world, nodes, system, monitor, capabilities(world, nodes, system)))
+        await work(Site(world, nodes, system, monitor, cluster.able(world, system)))
     finally:
         monitor.stop()
 

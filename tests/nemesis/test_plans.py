@@ -213,14 +213,16 @@ def test_power_fails_at_once_or_after_so_many_effects() -> None:
     for variant in POWER.variants:
         planned = POWER.plan(variant, view, Random(1))
         assert (planned.after_effects is not None) == variant.startswith("at-work")
+        assert planned.torn == variant.startswith("torn")
     assert POWER.plan("at-work-leader", view, Random(1)).targets == ("n2",)
 
 
-def test_bits_are_flipped_on_one_node() -> None:
+def test_harm_is_done_on_one_node() -> None:
     view = View(FIVE, "n2")
-    flips = [name for name in DISK.variants if name.startswith("bit-flip")]
-    assert flips == ["bit-flip-one"]
-    assert all(len(DISK.plan("bit-flip-one", view, Random(seed)).targets) == 1 for seed in range(50))
+    harms = [name for name in DISK.variants if name.startswith(("bit-flip", "truncate"))]
+    assert harms == ["bit-flip-one", "truncate-one"]
+    for variant in harms:
+        assert all(len(DISK.plan(variant, view, Random(seed)).targets) == 1 for seed in range(50))
     slow = DISK.plan("slow-all", view, Random(1))
     assert 0.02 <= slow.sync_s <= 0.8
     assert slow.targets == FIVE

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from harness.cluster import Capabilities, Evidence, Hindrance, Link
+from harness.cluster import Capabilities, DiskFailure, Evidence, Harm, Hindrance, Link
 from harness.cluster.simulation.capabilities import capabilities
 from harness.cluster.simulation.cluster import SimulatedCluster
 from harness.cluster.simulation.disk import Disk
 from tests.simulation.small import follower, lead, pass_time, run, started
+
+REQUEST = {"id": 1, "op": "write", "key": "k", "value": 1, "session": "s", "seq": 1, "opened": 0}
 
 THERE, BACK = Link("n1", "n2"), Link("n2", "n1")
 
@@ -97,7 +99,7 @@ def test_a_restart_waits_until_the_node_takes_part(stage: Stage) -> None:
 def test_a_node_that_does_not_start_is_told(stage: Stage) -> None:
     assert stage.processes is not None
     stage.works(stage.processes.kill(["n2"]))
-    assert stage.cluster.machines["n2"].disk.flip(Random(1)) is not None
+    assert stage.cluster.machines["n2"].disk.harm(Harm.BIT_FLIP, Random(1)) is not None
     assert stage.fails(stage.processes.restart(["n2"])) == "n2 refuses to start from its disk"
 
 
@@ -187,15 +189,14 @@ def test_a_slow_disk(stage: Stage) -> None:
     stage.works(stage.disks.verify_healed())
 
 
-@pytest.mark.parametrize("what", ["fill", "fail_syncs"])
-def test_a_disk_that_fails_ends_its_node_and_mending_starts_it(stage: Stage, what: str) -> None:
+@pytest.mark.parametrize("failure", [DiskFailure.FULL, DiskFailure.WRITES, DiskFailure.SYNCS])
+def test_a_disk_that_fails_ends_its_node_and_mending_starts_it(stage: Stage, failure: DiskFailure) -> None:
     assert stage.disks is not None
     assert stage.processes is not None
     machine = lead(stage.cluster)
-    stage.works(getattr(stage.disks, what)([machine.name]))
+    stage.works(stage.disks.fail([machine.name], failure))
     assert stage.fails(stage.disks.verify_healed()) == f"{machine.name}'s disk is not mended"
-    request = {"id": 1, "op": "write", "key": "k", "value": 1, "session": "s", "seq": 1, "opened": 0}
-    machine.give(lambda node, clocks: node.client_line(1, request, clocks))
+    machine.give(lambda node, clocks: node.client_line(1, REQUEST, clocks))
     pass_time(stage.cluster, 1)
     assert not machine.runs
     stage.works(stage.disks.mend([machine.name]))
@@ -204,15 +205,38 @@ def test_a_disk_that_fails_ends_its_node_and_mending_starts_it(stage: Stage, wha
     stage.works(stage.processes.verify_healed())
 
 
+def test_a_disk_that_cannot_be_read_keeps_its_node_from_starting(stage: Stage) -> None:
+    assert stage.disks is not None
+    machine = stage.cluster.machines["n2"]
+    assert stage.works(stage.disks.fail(["n2"], DiskFailure.READS))["n2"]["starts"] is False
+    assert not machine.runs
+    assert "ERROR   files: the process ends" in machine.log[-1]
+    stage.works(stage.disks.mend(["n2"]))
+    assert machine.runs
+    stage.works(stage.disks.verify_healed())
+
+
+def test_power_that_fails_in_the_middle_of_a_sync_leaves_a_part_of_it(stage: Stage) -> None:
+    assert stage.power is not None
+    machine = lead(stage.cluster)
+    machine.give(lambda node, clocks: node.client_line(1, REQUEST, clocks))
+    stage.works(stage.power.cut([machine.name], torn=True))
+    assert not machine.runs
+    assert machine.disk.tears == 1
+    stage.works(stage.power.restore([machine.name]))
+    assert machine.cut_tails == 1
+    stage.works(stage.power.verify_healed())
+
+
 def test_a_flipped_bit_is_found_when_the_node_recovers(stage: Stage) -> None:
     assert stage.disks is not None
-    details = stage.works(stage.disks.flip_bits(["n1"]))
+    details = stage.works(stage.disks.harm(["n1"], Harm.BIT_FLIP))
     assert details["n1"]["starts"] is False
     machine = stage.cluster.machines["n1"]
     assert not machine.runs
     assert "ERROR    storage: the node must not start" in machine.log[-1]
     assert stage.fails(stage.disks.verify_healed()) == "n1's disk is not mended"
-    assert stage.fails(stage.disks.flip_bits(["n2"])) == "n1's disk is damaged already"
+    assert stage.fails(stage.disks.harm(["n2"], Harm.BIT_FLIP)) == "n1's disk is damaged already"
     stage.works(stage.disks.mend(["n1"]))
     assert machine.runs
     stage.works(stage.disks.verify_healed())
@@ -223,8 +247,8 @@ def test_a_node_that_believes_a_flipped_bit_says_so(stage: Stage, monkeypatch: p
     assert stage.disks is not None
     sound = Disk.read(stage.cluster.machines["n1"].disk)
     monkeypatch.setattr(stage.cluster.machines["n1"].disk, "read", lambda: sound)
-    assert stage.works(stage.disks.flip_bits(["n1"]))["n1"]["starts"] is True
-    assert "CRITICAL storage: started from a disk with a flipped bit" in stage.cluster.machines["n1"].log[-1]
+    assert stage.works(stage.disks.harm(["n1"], Harm.BIT_FLIP))["n1"]["starts"] is True
+    assert "CRITICAL storage: started from a disk that was harmed (bit-flip)" in stage.cluster.machines["n1"].log[-1]
 
 
 def test_nothing_durable_nothing_flipped(stage: Stage) -> None:
@@ -232,4 +256,4 @@ def test_nothing_durable_nothing_flipped(stage: Stage) -> None:
     machine = stage.cluster.machines["n1"]
     machine.kill()
     machine.disk = Disk(Random(1))
-    assert stage.fails(stage.disks.flip_bits(["n1"])) == "n1: nothing is durable there"
+    assert stage.fails(stage.disks.harm(["n1"], Harm.BIT_FLIP)) == "n1: nothing is durable there that could be harmed"

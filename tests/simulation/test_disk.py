@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.cluster import DiskFailure, Harm
 from harness.cluster.simulation.disk import SECTOR_BYTES, Disk, DiskError
 from node_image.storage import Corrupt, recover
 from tests.simulation.small import lead, pass_time, started
@@ -95,7 +96,7 @@ def test_durable_bytes_outlive_any_crash(seed: int, durable: bytes, handed: byte
 
 def test_a_full_disk_takes_nothing_new() -> None:
     full = disk(1, durable=b"dd")
-    full.full = True
+    full.failing.add(DiskFailure.FULL)
     full.write("log", b"more")
     with pytest.raises(DiskError, match="log: no space left on device"):
         full.begin_sync("log")
@@ -103,17 +104,43 @@ def test_a_full_disk_takes_nothing_new() -> None:
         full.begin_replace("snapshot", b"s")
     full.kill()
     assert full.read() == {"log": b"dd"}
-    full.full = False
+    full.failing.clear()
     full.write("log", b"more")
     full.synced("log", full.begin_sync("log"))
     assert full.read() == {"log": b"ddmore"}
+
+
+def test_writes_that_fail_and_reads_that_fail() -> None:
+    failing = disk(1, durable=b"dd")
+    failing.failing = {DiskFailure.WRITES, DiskFailure.READS}
+    failing.write("log", b"more")
+    with pytest.raises(DiskError, match="log: input/output error"):
+        failing.begin_sync("log")
+    with pytest.raises(DiskError, match="snapshot: input/output error"):
+        failing.begin_replace("snapshot", b"s")
+    with pytest.raises(DiskError, match="log: input/output error"):
+        failing.read()
+    assert Disk(Random(1)).read() == {}, "where there is nothing to read, no read fails"
+
+
+def test_a_sync_that_power_tears_leaves_a_part() -> None:
+    left = set()
+    for seed in SEEDS:
+        torn = disk(seed, durable=b"dd", handed=b"hhhh", written=b"w")
+        assert torn.can_tear("log")
+        torn.lose_power("log")
+        left.add(torn.read()["log"])
+        assert torn.tears == 1
+    assert left == {b"ddh", b"ddhh", b"ddhhh"}
+    assert not disk(1, durable=b"dd", handed=b"h", written=b"www").can_tear("log")
+    assert not Disk(Random(1)).can_tear("log")
 
 
 def test_after_a_sync_that_failed_nobody_knows() -> None:
     after = set()
     for seed in SEEDS:
         failing = disk(seed, durable=b"dd", handed=b"hh")
-        failing.sync_fails = True
+        failing.failing.add(DiskFailure.SYNCS)
         with pytest.raises(DiskError, match="log: input/output error"):
             failing.synced("log", 4)
         failing.kill()
@@ -177,14 +204,35 @@ def test_recovery_refuses_a_flipped_bit_and_takes_the_mended_disk(seed: int) -> 
         pass_time(cluster, 0.02)
     machine.kill()
     sound = machine.disk.read()
-    flip = machine.disk.flip(Random(seed))
+    flip = machine.disk.harm(Harm.BIT_FLIP, Random(seed))
     assert flip is not None
     before, after = sound[flip.file], machine.disk.read()[flip.file]
     assert [at for at in range(len(before)) if before[at] != after[at]] == [flip.byte]
-    assert before[flip.byte] ^ after[flip.byte] == 1 << flip.bit
+    assert (before[flip.byte] ^ after[flip.byte]).bit_count() == 1
     with pytest.raises(Corrupt):
         recover(machine.disk.read())
-    machine.disk.unflip(flip)
+    machine.disk.repair(flip)
+    assert machine.disk.read() == sound
+    assert machine.start()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_recovery_refuses_a_file_that_ends_too_soon(seed: int) -> None:
+    """The snapshot, or a segment that is not the last."""
+    cluster = started(3, seed=seed, snapshot_every_entries=5, segment_bytes=200)
+    machine = lead(cluster)
+    for number in range(20):
+        write(machine, number)
+        pass_time(cluster, 0.02)
+    machine.kill()
+    sound = machine.disk.read()
+    cut = machine.disk.harm(Harm.TRUNCATION, Random(seed))
+    assert cut is not None
+    assert cut.file != max(sound)
+    assert machine.disk.read()[cut.file] == sound[cut.file][: cut.byte]
+    with pytest.raises(Corrupt):
+        recover(machine.disk.read())
+    machine.disk.repair(cut)
     assert machine.disk.read() == sound
     assert machine.start()
 
@@ -195,5 +243,7 @@ def write(machine: object, number: int) -> None:
 
 
 def test_where_nothing_is_durable_nothing_can_rot() -> None:
-    assert Disk(Random(1)).flip(Random(1)) is None
-    assert disk(1, handed=b"h").flip(Random(1)) is None
+    for harm in Harm:
+        assert Disk(Random(1)).harm(harm, Random(1)) is None
+        assert disk(1, handed=b"h").harm(harm, Random(1)) is None
+    assert disk(1, durable=b"only").harm(Harm.TRUNCATION, Random(1)) is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.cluster import DiskFailure, Harm
 from harness.cluster.simulation.cluster import SimulatedCluster
 from harness.cluster.simulation.machine import Machine, Oscillator
 from harness.world.virtual import NS
@@ -197,10 +198,10 @@ def test_a_node_that_fails_while_it_recovers_does_not_start(monkeypatch: pytest.
 
 
 def test_a_disk_that_fails_ends_the_process_and_is_no_fault_of_the_node() -> None:
-    for trouble in ("full", "sync_fails"):
+    for failure in (DiskFailure.FULL, DiskFailure.WRITES, DiskFailure.SYNCS):
         cluster = started()
         machine = lead(cluster)
-        setattr(machine.disk, trouble, True)
+        machine.disk.failing.add(failure)
         write(machine, 1)
         pass_time(cluster, 0.1)
         assert not machine.runs
@@ -214,8 +215,7 @@ def test_a_disk_that_is_refused(damaged: bool, level: str) -> None:
     cluster = started()
     machine = lead(cluster)
     machine.kill()
-    flip = machine.disk.flip(cluster.world.random("flips"))
-    assert flip is not None
+    assert machine.disk.harm(Harm.BIT_FLIP, cluster.world.random("flips")) is not None
     machine.damaged = damaged
     assert not machine.start()
     assert f"{level:8} storage: the node must not start" in machine.log[-1]

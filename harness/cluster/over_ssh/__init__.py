@@ -10,17 +10,21 @@ from collections.abc import Sequence
 
 from harness.cluster import Capabilities, Node
 from harness.cluster.over_ssh.clocks import ShellClocks
+from harness.cluster.over_ssh.disks import ShellDisks, ShellPower
 from harness.cluster.over_ssh.network import ShellNetwork
 from harness.cluster.over_ssh.processes import ShellProcesses
 from harness.system import ChangesMembers, System
 from harness.world import World
 
 
-def capabilities(world: World, nodes: Sequence[Node], system: System) -> Capabilities:
-    """For nodes on which `system` has been installed. What the system must do itself is there if it can."""
+def capabilities(world: World, nodes: Sequence[Node], system: System, *, frail_disks: bool = False) -> Capabilities:
+    """For nodes on which `system` has been installed. What the system must do itself is there if it can. `frail_disks`:
+    the nodes' disks can lose power and fail."""
     return Capabilities(
         network=ShellNetwork(world, nodes),
         processes=ShellProcesses(world, nodes, system),
         clocks=ShellClocks(world, nodes, system),
         membership=system.membership(world, nodes) if isinstance(system, ChangesMembers) else None,
+        power=ShellPower(world, nodes, system) if frail_disks else None,
+        disks=ShellDisks(world, nodes, system) if frail_disks else None,
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from harness.cluster import Capabilities, Evidence, Hindrance, Link
+from harness.cluster import Capabilities, DiskFailure, Evidence, Harm, Hindrance, Link
 from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
-from harness.cluster.simulation.disk import Flip
+from harness.cluster.simulation.disk import Damage
 from harness.cluster.simulation.machine import DiskSpeed, Machine
 from harness.cluster.simulation.network import FREE
 from harness.world.virtual import NS
@@ -189,11 +189,13 @@ class SimulatedPackets:
 
 
 class SimulatedPower(_OnMachines):
-    async def cut(self, names: Collection[str], *, after_effects: int | None = None) -> Evidence:
+    async def cut(self, names: Collection[str], *, after_effects: int | None = None, torn: bool = False) -> Evidence:
         machines = [machine for machine in self._machines(names) if machine.runs]
         before = {machine.name: machine.disk.lost_bytes for machine in machines}
         for machine in machines:
-            if after_effects is None:
+            if torn:
+                machine.crash_torn = True
+            elif after_effects is None:
                 machine.lose_power()
             else:
                 machine.crash_in = after_effects
@@ -206,14 +208,14 @@ class SimulatedPower(_OnMachines):
 
     async def restore(self, names: Collection[str]) -> Evidence:
         for machine in self._machines(names):
-            machine.crash_in = None
+            machine.crash_in, machine.crash_torn = None, False
         return await self._start(names)
 
 
 class SimulatedDisks(_OnMachines):
     def __init__(self, cluster: SimulatedCluster) -> None:
         super().__init__(cluster)
-        self._flips: dict[str, Flip] = {}
+        self._damages: dict[str, Damage] = {}
         self._rng: Random = cluster.world.random("bit-flips")
 
     async def slow(self, names: Collection[str], sync_s: float) -> Evidence:
@@ -221,51 +223,50 @@ class SimulatedDisks(_OnMachines):
             machine.speed = DiskSpeed(sync_s, 2 * sync_s)
         return _evidence({name: {"sync_s": sync_s} for name in names})
 
-    async def fill(self, names: Collection[str]) -> Evidence:
+    async def fail(self, names: Collection[str], failure: DiskFailure) -> Evidence:
+        details: dict[str, Any] = {}
         for machine in self._machines(names):
-            machine.disk.full = True
-        return _evidence({name: {"full": True} for name in names})
+            machine.disk.failing.add(failure)
+            details[machine.name] = {"fails": sorted(machine.disk.failing)}
+            if failure is DiskFailure.READS:
+                if machine.runs:
+                    machine.kill()
+                details[machine.name]["starts"] = machine.start()
+        return _evidence(details)
 
-    async def fail_syncs(self, names: Collection[str]) -> Evidence:
-        for machine in self._machines(names):
-            machine.disk.sync_fails = True
-        return _evidence({name: {"sync_fails": True} for name in names})
-
-    async def flip_bits(self, names: Collection[str]) -> Evidence:
+    async def harm(self, names: Collection[str], harm: Harm) -> Evidence:
         details: dict[str, Any] = {}
         troubles: list[str] = []
-        if self._flips:
-            return _evidence({}, [f"{name}'s disk is damaged already" for name in self._flips])
+        if self._damages:
+            return _evidence({}, [f"{name}'s disk is damaged already" for name in self._damages])
         for machine in self._machines(names):
             if machine.runs:
                 machine.kill()
-            flip = machine.disk.flip(self._rng)
-            if flip is None:
-                troubles.append(f"{machine.name}: nothing is durable there")
+            damage = machine.disk.harm(harm, self._rng)
+            if damage is None:
+                troubles.append(f"{machine.name}: nothing is durable there that could be harmed")
                 continue
-            self._flips[machine.name] = flip
+            self._damages[machine.name] = damage
             machine.damaged = True
             starts = machine.start()
-            details[machine.name] = {"file": flip.file, "byte": flip.byte, "starts": starts}
+            details[machine.name] = {"file": damage.file, "byte": damage.byte, "starts": starts}
             if starts:
-                machine.say(f"CRITICAL storage: started from a disk with a flipped bit: {flip}")
+                machine.say(f"CRITICAL storage: started from a disk that was harmed ({harm}): {damage.file}")
         return _evidence(details, troubles)
 
     async def mend(self, names: Collection[str]) -> Evidence:
         for machine in self._machines(names):
             machine.speed = machine.usual_speed
-            machine.disk.full = machine.disk.sync_fails = False
-            flip = self._flips.pop(machine.name, None)
-            if flip is not None:
+            machine.disk.failing.clear()
+            damage = self._damages.pop(machine.name, None)
+            if damage is not None:
                 machine.damaged = False
-            if flip is not None and not machine.runs:
-                machine.disk.unflip(flip)
+            if damage is not None and not machine.runs:
+                machine.disk.repair(damage)
         return await self._start(names)
 
     async def verify_healed(self) -> Evidence:
         ill = [
-            m.name
-            for m in self.cluster.machines.values()
-            if m.disk.full or m.disk.sync_fails or m.speed != m.usual_speed or m.damaged
+            m.name for m in self.cluster.machines.values() if m.disk.failing or m.speed != m.usual_speed or m.damaged
         ]
         return _evidence({}, [f"{name}'s disk is not mended" for name in ill])

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from harness.cluster import DiskFailure, Harm
+
 SECTOR_BYTES: Final = 512
 
 
@@ -36,12 +38,14 @@ class _File:
 
 
 @dataclass(frozen=True)
-class Flip:
-    """A bit that is not what was written."""
+class Damage:
+    """What was durable, and is not there any more, from this byte of a file on. A bit was flipped, or the file ends
+    there."""
 
     file: str
     byte: int
-    bit: int
+    lost: bytes
+    harm: Harm
 
 
 class DiskError(OSError):
@@ -54,14 +58,16 @@ class Disk:
         self._files: dict[str, _File] = {}
         self._removed: list[tuple[str, _File]] = []
         self._replacing: list[tuple[str, bytes]] = []
-        self.full = False
-        self.sync_fails = False
+        self.failing: set[DiskFailure] = set()
         self.tears = 0
         """Power failures that left part of what was not synced."""
         self.lost_bytes = 0
         """What was written and not there after a crash."""
 
     def read(self) -> dict[str, bytes]:
+        """Raises DiskError."""
+        if self._files and DiskFailure.READS in self.failing:
+            raise DiskError(f"{min(self._files)}: input/output error")
         return {name: bytes(file.data) for name, file in self._files.items()}
 
     def write(self, name: str, data: bytes) -> None:
@@ -70,8 +76,8 @@ class Disk:
     def begin_sync(self, name: str) -> int:
         """Hands over what the file has, and returns its size. Raises DiskError."""
         file = self._files[name]
-        if self.full and file.handed < len(file.data):
-            raise DiskError(f"{name}: no space left on device")
+        if file.handed < len(file.data):
+            self._check_writable(name)
         file.handed = len(file.data)
         return file.handed
 
@@ -81,7 +87,7 @@ class Disk:
         file = self._files.get(name)
         if file is None:
             return
-        if self.sync_fails:
+        if DiskFailure.SYNCS in self.failing:
             raise DiskError(f"{name}: input/output error")
         if file.durable == 0:
             self._removed.clear()
@@ -98,17 +104,27 @@ class Disk:
 
     def begin_replace(self, name: str, data: bytes) -> None:
         """Raises DiskError."""
-        if self.full:
-            raise DiskError(f"{name}: no space left on device")
+        self._check_writable(name)
         self._replacing.append((name, data))
 
     def replaced(self, name: str, data: bytes) -> None:
         """Raises DiskError."""
-        if self.sync_fails:
+        if DiskFailure.SYNCS in self.failing:
             raise DiskError(f"{name}: input/output error")
         self._replacing.remove((name, data))
         self._files[name] = _File.sound(data)
         self._removed.clear()
+
+    def can_tear(self, name: str) -> bool:
+        """Whether a sync of this file is under way that a power failure can leave half done."""
+        file = self._files.get(name)
+        return file is not None and file.handed - file.durable > 1
+
+    def _check_writable(self, name: str) -> None:
+        if DiskFailure.FULL in self.failing:
+            raise DiskError(f"{name}: no space left on device")
+        if DiskFailure.WRITES in self.failing:
+            raise DiskError(f"{name}: input/output error")
 
     # Crashes
 
@@ -118,8 +134,11 @@ class Disk:
         for name, file in list(self._files.items()):
             self._keep(name, file, file.handed if self._rng.random() < 0.5 else file.kernel)
 
-    def lose_power(self) -> None:
+    def lose_power(self, tear: str | None = None) -> None:
+        """`tear`: a file whose sync is under way (`can_tear`): a part of what it was to make durable stays."""
         self._end_replacements()
+        if tear is not None:
+            self._tear_in_two(tear, self._files[tear])
         for name, file in self._removed[self._rng.randint(0, len(self._removed)) :]:
             self._files[name] = file
         self._removed.clear()
@@ -131,6 +150,11 @@ class Disk:
             if self._rng.random() < 0.5:
                 self._files[name] = _File.sound(data)
         self._replacing.clear()
+
+    def _tear_in_two(self, name: str, file: _File) -> None:
+        self.tears += 1
+        self._keep(name, file, self._rng.randint(file.durable + 1, file.handed - 1))
+        file.durable = file.kernel
 
     def _tear(self, name: str, file: _File) -> None:
         if file.durable == file.handed:
@@ -159,20 +183,38 @@ class Disk:
 
     # Rot
 
-    def flip(self, rng: Random) -> Flip | None:
-        """Flips a bit of what is durable. None: nothing is. (A bit of the very last record of the log would look like
-        a torn tail, which recovery cuts: so not of the newest segment's end.)"""
-        durable = [(name, file.durable) for name, file in sorted(self._files.items())]
-        places = [(name, size) for name, size in durable[:-1] if size] or [(n, s // 2) for n, s in durable if s > 1]
+    def harm(self, harm: Harm, rng: Random) -> Damage | None:
+        """Of what is durable. None: nothing is. (The very last record of the log, damaged, would look like a torn tail,
+        which recovery cuts: so not the newest segment's end.)"""
+        durable = [(name, file.durable) for name, file in sorted(self._files.items()) if file.durable]
+        places = durable[:-1]
+        if harm is Harm.BIT_FLIP and not places:
+            places = [(name, size // 2) for name, size in durable if size > 1]
         if not places:
             return None
         name, size = rng.choice(places)
-        flip = Flip(name, rng.randrange(size), rng.randrange(8))
-        self.unflip(flip)
-        return flip
+        byte = rng.randrange(size)
+        if harm is Harm.BIT_FLIP:
+            return self._flip(name, byte, rng.randrange(8))
+        return self._cut_short(name, byte)
 
-    def unflip(self, flip: Flip) -> None:
-        """The sector is restored from where it was kept twice. Nothing, where the file is gone."""
-        file = self._files.get(flip.file)
-        if file is not None and flip.byte < len(file.data):
-            file.data[flip.byte] ^= 1 << flip.bit
+    def _flip(self, name: str, byte: int, bit: int) -> Damage:
+        data = self._files[name].data
+        damage = Damage(name, byte, bytes(data[byte : byte + 1]), Harm.BIT_FLIP)
+        data[byte] ^= 1 << bit
+        return damage
+
+    def _cut_short(self, name: str, byte: int) -> Damage:
+        data = self._files[name].data
+        self._files[name] = _File.sound(data[:byte])
+        return Damage(name, byte, bytes(data[byte:]), Harm.TRUNCATION)
+
+    def repair(self, damage: Damage) -> None:
+        """From where it was kept twice. Nothing, where the file is gone."""
+        file = self._files.get(damage.file)
+        if file is None:
+            return
+        if damage.harm is Harm.BIT_FLIP and damage.byte < len(file.data):
+            file.data[damage.byte : damage.byte + 1] = damage.lost
+        elif damage.harm is Harm.TRUNCATION and damage.byte == len(file.data):
+            self._files[damage.file] = _File.sound(file.data + damage.lost)

@@ -81,9 +81,11 @@ class Machine:
         self.speed = self.usual_speed = SOUND
         self.crash_in: int | None = None
         """Lose power before so many more effects are carried out."""
+        self.crash_torn = False
+        """Lose power while a sync is under way, of which a part stays."""
         self.paused = False
         self.damaged = False
-        """Whether somebody flipped a bit of its disk: then it is right to refuse it."""
+        """Whether somebody harmed what its disk has: then it is right to refuse it."""
         self.wall_shift_s = 0.0
         self.traces: list[bytes] = []
         """Lines of trace.jsonl."""
@@ -112,11 +114,15 @@ class Machine:
         assert self.node is None, f"{self.name} runs"
         self.pid += 1
         self.crash_in = None
+        self.crash_torn = False
         self.paused = False
         self._wake_at = inf
         try:
             rng = self._world.adopt(f"machine-{self.name}", Random(self._rng.getrandbits(64)))
             node = Node(self.config, self.disk.read(), rng, self.clocks())
+        except DiskError as error:
+            self.say(f"ERROR   files: the process ends: {error}")
+            return False
         except Corrupt as error:
             level = "ERROR   " if self.damaged else "CRITICAL"
             self.say(f"{level} storage: the node must not start: {error}")
@@ -136,9 +142,10 @@ class Machine:
         self._end()
         self.disk.kill()
 
-    def lose_power(self) -> None:
+    def lose_power(self, tear: str | None = None) -> None:
+        """`tear`: the file that is being synced, where a part of that is to stay."""
         self._end()
-        self.disk.lose_power()
+        self.disk.lose_power(tear)
 
     def _end(self) -> None:
         self.node = None
@@ -249,11 +256,16 @@ class Machine:
         for effect in effects:
             if self.crash_in is not None:
                 if self.crash_in == 0:
-                    self.say("INFO    machine: the power fails")
-                    self.lose_power()
+                    self._fail_power()
                     return
                 self.crash_in -= 1
             _CARRY_OUT[type(effect)](self, node, effect)
+            if self.node is not node:
+                return
+
+    def _fail_power(self, tear: str | None = None) -> None:
+        self.say("INFO    machine: the power fails")
+        self.lose_power(tear)
 
     def _send(self, node: Node, effect: Send) -> None:
         self._around.safety.saw_send(self.name, effect.peer, effect.message)
@@ -267,6 +279,9 @@ class Machine:
 
     def _sync(self, node: Node, effect: Sync) -> None:
         size = self.disk.begin_sync(effect.file)
+        if self.crash_torn and self.disk.can_tear(effect.file):
+            self._fail_power(tear=effect.file)
+            return
         self._when_done(node, self.speed.sync_s, effect.token, partial(self.disk.synced, effect.file, size))
 
     def _replace(self, node: Node, effect: Replace) -> None:

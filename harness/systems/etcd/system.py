@@ -40,6 +40,7 @@ class EtcdSystem:
     read_modes: Final[Sequence[str]] = READ_MODES
     lacks: Final[Mapping[str, str]] = {
         "clocks": "etcd is a Go program, which asks the kernel for the time, where libfaketime does not reach it",
+        "disks": "etcd panics where a disk fails, which cannot be told from a panic over a mistake of its own",
     }
 
     def checkers(self) -> Sequence[Checker]:
