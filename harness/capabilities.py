@@ -2,6 +2,7 @@
 
     Sets, Counters, Queues, Locks, Ids      objects behind a key
     Leases                                  locks that run out
+    KeptLocks                               locks that run out unless they are kept alive
     Transactions                            several keys at once
     Retries                                 the same command sent again
 
@@ -76,6 +77,15 @@ class Leases(Locks, Protocol):
 
 
 @runtime_checkable
+class KeptLocks(Locks, Protocol):
+    """Locks that run out when their holder is no more, as those do that are meant for mutual exclusion."""
+
+    async def acquire_kept(self, key: str, seconds: float) -> Answer:
+        """The fencing token of a hold that is kept alive, behind the caller's back, until it is released or the session
+        is closed; it ends when nothing has been heard for so long, or longer. Raises Refused where the lock is held."""
+
+
+@runtime_checkable
 class Ids(Protocol):
     async def generate(self) -> Answer:
         """An id that is given out once."""
@@ -119,6 +129,7 @@ _WORDS: Final[dict[type, str]] = {
     Queues: "queues",
     Locks: "locks",
     Leases: "locks that run out",
+    KeptLocks: "locks that are kept alive",
     Ids: "unique ids",
     Transactions: "transactions",
     Retries: "commands that can be sent again",
@@ -136,6 +147,12 @@ def lacking(system: System) -> Mapping[str, str]:
     the end of a sentence."""
     members = {} if isinstance(system, ChangesMembers) else {"membership": "it offers no way to change its membership"}
     return {**members, **system.lacks}
+
+
+def among_all(workload: Workload, system: System) -> bool:
+    """Whether `--workload all` means this one too."""
+    fits = all(offers(system, need) for need in getattr(workload, "needs", ()))
+    return fits and not getattr(workload, "by_name", False)
 
 
 def check(workloads: Sequence[Workload], system: System, read_mode: str | None = None) -> None:

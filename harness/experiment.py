@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from harness import plugins
-from harness.capabilities import lacking
+from harness.capabilities import among_all, lacking
 from harness.client import READ_MODES
 from harness.cluster import fuse
 from harness.errors import BadInput
@@ -197,7 +197,7 @@ def parse_concurrency(text: str, nodes: int) -> int:
 def validated(experiment: Experiment) -> Experiment:
     """The experiment with its lists resolved. Raises BadInput for anything that cannot work."""
     _check_numbers(experiment)
-    experiment = msgspec.structs.replace(experiment, workload=resolve_workloads(experiment.workload))
+    experiment = msgspec.structs.replace(experiment, workload=resolve_workloads(experiment.workload, experiment.system))
     _check_choices(experiment)
     script = script_of(experiment)
     swarm = experiment.swarm
@@ -315,13 +315,16 @@ def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Mapping[
             raise BadInput(f"--system {experiment.system} cannot do {name} faults: {lacks[needs]}.")
 
 
-def resolve_workloads(asked: Sequence[str]) -> tuple[str, ...]:
-    """Workloads; "all" is every one there is. Raises BadInput with the nearest name."""
+def resolve_workloads(asked: Sequence[str], system: str = "raft") -> tuple[str, ...]:
+    """Workloads; "all" is every one that the system can run, but those that are to be asked for by name. Raises
+    BadInput with the nearest name."""
     known = plugins.names("workload")
     if not asked:
         raise BadInput(f"No workload is named: there are {', '.join(known)}.")
     if list(asked) == [ALL]:
-        return tuple(known)
+        return tuple(
+            name for name in known if among_all(plugins.load("workload", name), plugins.load("system", system))
+        )
     if ALL in asked:
         raise BadInput(f"--workload takes {ALL!r} or workloads, not both: {', '.join(known)}.")
     for name in asked:

@@ -36,7 +36,8 @@ class WorkloadOptions:
 
 class Workload(Protocol):
     """It may have beside this `needs`: the protocols of `harness.capabilities` that its client calls; and `reads`: the
-    read mode that it asks for by itself, where that is not linearizable."""
+    read mode that it asks for by itself, where that is not linearizable; and `by_name`: whether `--workload all` leaves
+    it out."""
 
     @property
     def name(self) -> str: ...

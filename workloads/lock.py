@@ -17,7 +17,8 @@ from checkers.invariants import FencedLocks
 from checkers.objects import ObjectLinearizability
 from harness.capabilities import Locks
 from harness.client import Invocation
-from harness.generator import PENDING, Context, Dice, Generator, Source, Step, fill
+from harness.generator import PENDING, Context, Dice, Generator, Pending, Source, Step, fill
+from harness.generator.base import NS, bits
 from harness.system import Answer
 from harness.workload import WorkloadOptions
 from workloads.objects import ENOUGH, Objects
@@ -29,45 +30,73 @@ OLD: Final = 0.1
 
 
 class Turns(msgspec.Struct, frozen=True):
-    """Acquires; from the threads that hold the lock releases, and now and then one with an old token, which must do
-    nothing. `held` and `had`: thread -> token."""
+    """Acquires; from those that hold the lock releases, and now and then one with an old token, which must do nothing.
+    `held` and `had`: holder -> token. A holder is a thread, or with `mortal` a process."""
 
     held: Mapping[int, int] = {}
     had: Mapping[int, int] = {}
+    busy: Mapping[int, int] = {}
+    """Holder -> until when (ns) it does what the lock is for."""
     left: int | None = None
     """Operations until the key is given up, None while all outcomes are known."""
     after_unknown: int | None = AFTER_UNKNOWN
     """What `left` is then."""
     kept: float = 0.0
     """Share of a holder's turns in which it does not release, but asks for the lock again."""
+    busy_s: float = 0.0
+    """The longest time that a holder takes for what the lock is for."""
+    mortal: bool = False
+    """Whether locks end with their holders: who takes a process's place holds nothing of it."""
 
     def next(self, context: Context) -> Step:
         if self.left == 0:
             return None
-        if not context.free:
-            return PENDING
-        thread = context.some_free_thread()
+        idle = context.narrow(~self._busy(context))
+        if not idle.free:
+            return Pending(min(self.busy.values(), default=None)) if idle.free != context.free else PENDING
+        thread = idle.some_free_thread()
         after = self._with(left=self.left and self.left - 1)
-        return fill(self._turn(thread, context.dice), context.narrow(1 << thread)), after
+        return fill(self._turn(self._holder(thread, context), context.dice), context.narrow(1 << thread)), after
 
-    def _turn(self, thread: int, dice: Dice) -> Invocation:
-        token = self.held.get(thread)
+    def _turn(self, holder: int, dice: Dice) -> Invocation:
+        token = self.held.get(holder)
         if token is None and dice.random() < OLD:
-            token = self.had.get(thread)
+            token = self.had.get(holder)
         if token is None or dice.random() < self.kept:
             return Invocation(f="acquire")
         return Invocation(f="release", value=token)
 
     def update(self, context: Context, event: Event) -> Generator:
-        thread = context.thread_of(event.process)
-        others = {holder: token for holder, token in self.held.items() if holder != thread}
+        holder = event.process if self.mortal else context.thread_of(event.process)
+        assert isinstance(holder, int), "the nemesis takes no locks"
+        others = {other: token for other, token in self.held.items() if other != holder}
         if event.type is EventType.INFO:
             return self._with(held=others, left=self.after_unknown if self.left is None else self.left)
         if event.f == "acquire" and event.type is EventType.OK:
-            return self._with(held={**others, thread: event.value}, had={**self.had, thread: event.value})
+            busy = self._busy_now(holder, context)
+            return self._with(held={**others, holder: event.value}, had={**self.had, holder: event.value}, busy=busy)
         if event.f == "release" and (event.type is EventType.OK or event.error == "not-held"):
             return self._with(held=others)
         return self
+
+    def _holder(self, thread: int, context: Context) -> int:
+        return int(context.processes[thread]) if self.mortal else thread
+
+    def _busy(self, context: Context) -> int:
+        """The threads that are, as a mask."""
+        if not self.busy:
+            return 0
+        busy = (
+            thread for thread in bits(context.all) if self.busy.get(self._holder(thread, context), 0) > context.time
+        )
+        return sum(1 << thread for thread in busy)
+
+    def _busy_now(self, holder: int, context: Context) -> Mapping[int, int]:
+        """Those that still are, and one that has just begun."""
+        if not self.busy_s:
+            return self.busy
+        still = {other: until for other, until in self.busy.items() if until > context.time}
+        return {**still, holder: context.time + round(self.busy_s * NS * context.dice.random())}
 
     def _with(self, **changed: Any) -> Turns:
         return msgspec.structs.replace(self, **changed)

@@ -43,6 +43,8 @@ class Objects:
     promises: Callable[[WorkloadOptions], Sequence[Checker]]
     minimum: Mapping[str, int] = field(default_factory=dict)
     """With fewer ok operations than these, a run says nothing."""
+    by_name: bool = False
+    """Whether `--workload all` leaves it out: no system can be blamed for what it shows."""
     last: Callable[[WorkloadOptions, Sequence[str]], Source] = nothing
     """What is done at the end, with these keys, when all faults are lifted."""
 

@@ -8,7 +8,8 @@ that gave their token; without tokens, to the last acquire of their own process.
 What must hold depends on the lock:
 
 - A **plain lock** has one holder. Two that believe to hold it at once contradict each other, and so does a holder that
-  is told `not-held`.
+  is told `not-held`. Where locks are **mortal**, a hold ends with its holder, so nothing is believed any more after an
+  operation of unknown outcome: the process has ended with it.
 - A **lease** runs out, and nobody can tell its holder in time: a process that was paused believes to hold what others
   hold by now. So beliefs may overlap, which is counted and no finding; what makes such a lock safe is its tokens.
 
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -49,17 +50,19 @@ class Hold(NamedTuple):
 
 @dataclass(frozen=True)
 class FencedLocks:
-    """`lease`: the locks run out by themselves."""
+    """`lease`: the locks run out by themselves. `mortal`: they end with their holders."""
 
     lease: bool = False
+    mortal: bool = False
     name: str = "fenced-locks"
 
     def check(self, recording: Recording, budget: Budget) -> Result:
         findings = Findings()
         acquired, overlaps = 0, list[int]()
+        deaths = _deaths(recording.history.operations) if self.mortal else {}
         for key, operations in by_key(recording.history.operations).items():
             budget.spend()
-            lock = _Lock(key, operations, findings)
+            lock = _Lock(key, operations, findings, deaths)
             acquired += len(lock.acquires)
             overlaps += lock.judge_holders(self.lease)
             lock.judge_tokens()
@@ -77,7 +80,9 @@ class FencedLocks:
 class _Lock:
     """The operations of one lock."""
 
-    def __init__(self, key: str | None, operations: Iterable[Operation], findings: Findings) -> None:
+    def __init__(
+        self, key: str | None, operations: Iterable[Operation], findings: Findings, deaths: Mapping[int, int]
+    ) -> None:
         own = [op for op in operations if op.f in ("acquire", "release", "use")]
         self.key = key
         self.acquires = [op for op in own if op.f == "acquire" and op.outcome is EventType.OK]
@@ -85,6 +90,7 @@ class _Lock:
         self._releases = [op for op in own if op.f == "release"]
         self._uses = [op for op in own if op.f == "use" and op.outcome is EventType.OK]
         self._findings = findings
+        self._deaths = deaths
 
     # Who holds it.
 
@@ -108,7 +114,11 @@ class _Lock:
         for op in self._releases:
             if op.outcome is not EventType.FAIL or _says(op, "not-held"):
                 ends[_owner(op)].append(op)
-        return [_hold(acquire, ends.get(_owner(acquire), ())) for acquire in self.acquires]
+        holds = [_hold(acquire, ends.get(_owner(acquire), ())) for acquire in self.acquires]
+        return [hold._replace(until=min(hold.until, self._death(hold))) for hold in holds]
+
+    def _death(self, hold: Hold) -> int:
+        return self._deaths.get(hold.acquire.process, PENDING)
 
     def _two_holders(self, one: Hold, other: Hold) -> None:
         first, second = one.acquire, other.acquire
@@ -197,6 +207,12 @@ class _Lock:
             return text, (one, other)
 
         self._findings.add(kind, tell, key=self.key, tokens=[one.value, other.value])
+
+
+def _deaths(operations: Iterable[Operation]) -> dict[int, int]:
+    """Process -> the event at which its operation of unknown outcome ended, if it had one: it is heard of no more."""
+    ended = ((op.process, op.completion) for op in operations if op.outcome is EventType.INFO)
+    return {process: completion.index for process, completion in ended if completion is not None}
 
 
 def _owner(op: Operation) -> object:

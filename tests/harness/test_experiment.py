@@ -54,8 +54,14 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     assert (experiment.workload, experiment.time_limit, experiment.nodes) == (("register",), 120.0, 7)
 
 
-def test_all_workloads() -> None:
-    assert build({"workload": "all"}).workload == tuple(plugins.names("workload"))
+def test_all_workloads_are_those_that_the_system_can_run() -> None:
+    """But the one that shows what no lock can promise."""
+    assert build({"workload": "all"}).workload == tuple(
+        name for name in plugins.names("workload") if name not in ("mutex", "watch")
+    )
+    of_etcd = build({"workload": "all", "system": "etcd"}).workload
+    assert {"register", "leases", "append"} <= set(of_etcd)
+    assert not {"queue", "counter", "sessions", "mutex"} & set(of_etcd)
 
 
 @pytest.mark.parametrize(("asked", "kinds"), [("none", ()), ("kill,pause,kill", ("kill", "pause"))])

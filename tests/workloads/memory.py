@@ -15,7 +15,7 @@ import msgspec
 
 from harness.capabilities import Number
 from harness.cluster import Finished, Node
-from harness.system import Bug, Definite, Indefinite, Refused, Status
+from harness.system import Answer, Bug, Definite, Indefinite, Refused, Status
 from harness.systems.raft.client import Numbered
 from harness.systems.raft.operations import RaftOperations
 from harness.world import Connection, Disconnected, Unreachable, World
@@ -129,7 +129,7 @@ class MemorySystem:
         return 1
 
     def connect(self, world: World, node: Node, *, timeout_s: float, session: str) -> MemorySession:
-        return MemorySession(world, node, timeout_s, session)
+        return MemorySession(world, node, timeout_s, session, self._objects)
 
     async def status(self, world: World, node: Node, *, timeout_s: float) -> Status | None:
         return None
@@ -151,13 +151,20 @@ def _read(state: dict[str, Any], request: dict[str, Any]) -> Any:
 class MemorySession(RaftOperations):
     """One request at a time; a new connection after one that broke or did not answer."""
 
-    def __init__(self, world: World, node: Node, timeout_s: float, session: str) -> None:
+    def __init__(self, world: World, node: Node, timeout_s: float, session: str, objects: Objects) -> None:
         self.session = session
         self._world = world
         self._node = node
         self._timeout_s = timeout_s
         self._connection: Connection | None = None
         self._sequence = 0
+        self._objects = objects
+        self._kept: dict[str, int] = {}
+
+    async def acquire_kept(self, key: str, seconds: float) -> Answer:
+        answer = await self.acquire(key)
+        self._kept[key] = answer.value
+        return answer
 
     async def next_number(self, session: str | None = None) -> Number:
         await self._connected()
@@ -167,6 +174,13 @@ class MemorySession(RaftOperations):
         return Numbered(self, number)  # type: ignore[arg-type]
 
     def close(self) -> None:
+        """What was kept alive ends."""
+        for key, token in self._kept.items():
+            self._objects.end_lock(key, token)
+        self._kept.clear()
+        self._drop()
+
+    def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -188,10 +202,10 @@ class MemorySession(RaftOperations):
                 connection.send(msgspec.json.encode(request) + b"\n")
                 answer: dict[str, Any] = msgspec.json.decode(await connection.receive())
         except Disconnected as error:
-            self.close()
+            self._drop()
             raise Indefinite("disconnected") from error
         except TimeoutError as error:
-            self.close()
+            self._drop()
             raise Indefinite("timeout") from error
         if "error" in answer:
             raise Refused(answer["error"])

@@ -118,6 +118,11 @@ class Objects:
             raise No("not-held")
         self.state[key] = None
 
+    def end_lock(self, key: str, token: int) -> None:
+        """Its holder is no more."""
+        if self.state.get(key) == token:
+            self.state[key] = None
+
     def _transact(self, steps: list[list[Any]]) -> list[list[Any]]:
         old = self._before[0] if self._every(10, "old-snapshots") else self.state
         kept = steps[:-1] if self._every(10, "half-transactions") else steps

@@ -21,13 +21,17 @@ from workloads.bank import WORKLOAD as BANK
 from workloads.counter import WORKLOAD as COUNTER
 from workloads.leases import WORKLOAD as LEASES
 from workloads.lock import WORKLOAD as LOCK
+from workloads.lock import Turns
+from workloads.mutex import WORKLOAD as A_LONG_MUTEX
 from workloads.queue import WORKLOAD as QUEUE
 from workloads.rw_register import WORKLOAD as RW_REGISTER
 from workloads.sessions import WORKLOAD as SESSIONS
 from workloads.set import WORKLOAD as SET
 from workloads.unique_ids import WORKLOAD as UNIQUE_IDS
 
-ALL: list[Workload] = [SET, COUNTER, QUEUE, LOCK, LEASES, BANK, APPEND, RW_REGISTER, UNIQUE_IDS, SESSIONS]
+MUTEX = replace(A_LONG_MUTEX, operations=lambda *_: Turns(after_unknown=None, busy_s=0.2, mortal=True))
+"""Whose holders are through soon."""
+ALL: list[Workload] = [SET, COUNTER, QUEUE, LOCK, LEASES, MUTEX, BANK, APPEND, RW_REGISTER, UNIQUE_IDS, SESSIONS]
 
 
 def name(value: object) -> str:
@@ -82,6 +86,8 @@ WRONG: list[tuple[Workload, str, str]] = [
     (LOCK, "takes-any-token", "fenced-locks"),
     (LEASES, "takes-any-token", "fenced-locks"),
     (LEASES, "repeats-tokens", "fenced-locks"),
+    (MUTEX, "gives-held-locks", "fenced-locks"),
+    (MUTEX, "takes-any-token", "fenced-locks"),
     (BANK, "half-transactions", "bank"),
     (BANK, "loses-writes", "bank"),
     (BANK, "acts-twice", "bank"),
@@ -141,6 +147,18 @@ def test_leases_run_out_in_the_hands_of_their_holders(tmp_path: Path) -> None:
     told = Counter(op.completion.error for op in run.history.operations if op.f == "release" and op.completion)
     assert told["not-held"] > 10
     assert told[None] > 50
+
+
+def test_a_mutex_is_held_for_a_while_and_ends_with_its_holder(tmp_path: Path) -> None:
+    run = Run(MUTEX, tmp_path, crashes=True, seconds=8.0)
+    locks = {op.value: op for op in run.history.operations if op.f == "acquire" and op.outcome is EventType.OK}
+    releases = [op for op in run.history.operations if op.f == "release" and op.invoke.value in locks]
+    held = [op.invoke.time - locks[op.invoke.value].invoke.time for op in releases]
+    assert max(held) > 0.15e9
+    assert {op.process for op in releases if op.process == locks[op.invoke.value].process}
+    died = {op.process for op in run.history.operations if op.outcome is EventType.INFO}
+    assert died
+    assert not [op for op in releases if op.process != locks[op.invoke.value].process], "the next one holds nothing"
 
 
 def test_a_lock_of_unknown_state_is_given_up(tmp_path: Path) -> None:

@@ -19,6 +19,20 @@ from harness.world import Disconnected, Unreachable, World
 from harness.world.sync import Lock
 
 
+class Session:
+    """What every part of a session with one node has: its calls, one at a time."""
+
+    def __init__(self, world: World, node: Node, *, timeout_s: float, session: str) -> None:
+        self.session = session
+        self._world = world
+        self._node = node
+        self._timeout_s = timeout_s
+        self._calls = Calls(world, node, timeout_s=timeout_s)
+
+    def close(self) -> None:
+        self._calls.close()
+
+
 class Calls:
     """One after another, over one connection, which is dialled on first use and where it broke."""
 

@@ -22,7 +22,8 @@ from harness.plugins import unknown
 from harness.system import Bug, Definite, Indefinite, Status
 from harness.systems.etcd import wire
 from harness.systems.etcd.calls import Calls
-from harness.systems.etcd.client import READ_MODES, EtcdSession
+from harness.systems.etcd.client import EtcdSession
+from harness.systems.etcd.keys import READ_MODES
 from harness.systems.server import log_path, server_pid, start_server
 from harness.world import World
 

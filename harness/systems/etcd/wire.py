@@ -68,6 +68,14 @@ def several(message: Mapping[str, Any], name: str) -> list[Message]:
     return told
 
 
+def succeeded(answer: Mapping[str, Any]) -> bool:
+    """Whether a transaction's comparisons held."""
+    told = answer.get("succeeded", False)
+    if not isinstance(told, bool):
+        raise Indefinite(MALFORMED)
+    return told
+
+
 def revision(message: Mapping[str, Any]) -> int:
     """The revision of the whole store that an answer is about."""
     return whole(part(message, "header"), "revision")

@@ -17,6 +17,8 @@ from checkers.verdict import Verdict
 from tests.checkers.invariants.histories import Call, Failed, call, check, did, fail, history, kinds, lost, ok, play
 from tests.checkers.invariants.orders import has_order
 
+TOLD_NOT_HELD = ["holder-told-not-held", "two-holders"]
+
 
 def acquire(process: int, token: int | None = None) -> Any:
     return did(process, "acquire", answer=token)
@@ -95,6 +97,22 @@ def test_by_hand(steps: Any, plain: list[str], lease: list[str]) -> None:
     recorded = history(*steps)
     assert kinds(check(FencedLocks(), recorded)) == plain
     assert kinds(check(FencedLocks(lease=True), recorded)) == lease
+
+
+@pytest.mark.parametrize(
+    ("steps", "mortal"),
+    [
+        # An operation of unknown outcome is the process's last: the lock ends with it.
+        ([acquire(0, 1), lost(0, "acquire"), acquire(1, 2)], []),
+        ([acquire(0, 1), acquire(1, 2), lost(0, "acquire")], ["two-holders"]),
+        ([acquire(0, 1), call(0, "acquire"), acquire(1, 2)], ["two-holders"]),
+        ([acquire(0, 1), lost(2, "acquire"), acquire(1, 2)], ["two-holders"]),
+        ([acquire(0, 1), release(0, 1), acquire(1, 2)], []),
+        ([acquire(0, 1), acquire(1, 2), call(0, "release", 1), fail(0, "not-held")], TOLD_NOT_HELD),
+    ],
+)
+def test_locks_that_end_with_their_holders(steps: Any, mortal: list[str]) -> None:
+    assert kinds(check(FencedLocks(mortal=True), history(*steps))) == mortal
 
 
 def test_each_key_is_a_lock_of_its_own() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import h11
 
 from harness.cluster import Node
+from harness.system import Answer, Definite, Indefinite
 from harness.systems.etcd.client import EtcdSession
 from harness.world import Connection, Disconnected
 from harness.world.virtual import VirtualWorld
@@ -16,6 +19,9 @@ from harness.world.virtual import VirtualWorld
 CLOSE, SILENCE = "close", "silence"
 VERSION = {"etcdserver": "3.4.23", "etcdcluster": "3.4.0"}
 HOST, PORT = "127.0.0.1", 8000
+
+
+Call = Callable[[EtcdSession], Coroutine[Any, Any, Answer]]
 
 
 class Request(NamedTuple):
@@ -93,3 +99,40 @@ def node() -> Node:
 
 def session(world: VirtualWorld, timeout_s: float = 2.0) -> EtcdSession:
     return EtcdSession(world, node(), timeout_s=timeout_s, session="c-1")
+
+
+def ask(world: VirtualWorld, *calls: Call) -> list[Any]:
+    """What each call, one after another in one session, answered or raised."""
+
+    async def main() -> list[Any]:
+        asking = session(world)
+        outcomes: list[Any] = []
+        for call in calls:
+            try:
+                outcomes.append(await call(asking))
+            except (Definite, Indefinite) as error:
+                outcomes.append((type(error), str(error)))
+        asking.close()
+        return outcomes
+
+    return world.run(main())
+
+
+def text(thing: str) -> str:
+    return b64encode(thing.encode()).decode()
+
+
+def done(revision: int, **more: Any) -> dict[str, Any]:
+    return {"header": {"revision": str(revision), "raft_term": "2"}, **more}
+
+
+def pair(key: str, value: str, revision: int = 4) -> dict[str, Any]:
+    return {"key": text(key), "value": text(value), "mod_revision": str(revision), "version": "1"}
+
+
+def kvs(*pairs: dict[str, Any]) -> dict[str, Any]:
+    return {"kvs": list(pairs), "count": str(len(pairs))} if pairs else {}
+
+
+def ranges(revision: int, *found: dict[str, Any]) -> dict[str, Any]:
+    return done(revision, succeeded=True, responses=[{"response_range": one} for one in found])

@@ -34,17 +34,43 @@ def run(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
+STORY = """
+[[fault]]
+at = 4.0
+for = 4.0
+kind = "partition"
+variant = "isolate-leader"
+
+[[fault]]
+at = 9.0
+for = 3.0
+kind = "kill"
+nodes = ["n2"]
+"""
+"""Faults that leave a majority, so that a busy machine has time for enough of everything."""
+
+CUT_OFF = """
+[[fault]]
+at = 3.0
+for = 6.0
+kind = "partition"
+variant = "isolate-one"
+"""
+
+
 def test_etcd_keeps_what_it_promises(tmp_path: Path) -> None:
-    faults = ["--nemesis", "kill,partition,pause", "--nemesis-interval", "2"]
-    code, verdict = run(tmp_path, "--workload", "register,follower-reads", *faults, "--time-limit", "12")
+    (tmp_path / "story.toml").write_text(STORY)
+    workloads = ["--workload", "register,follower-reads,append,set,leases"]
+    code, verdict = run(tmp_path, *workloads, "--schedule", "story.toml", "--time-limit", "18")
     assert (code, verdict["verdict"]) == (0, "valid"), verdict["anomalies"] or verdict["checkers"]
     assert all(fault["effective"] == fault["lifted"] > 0 for fault in verdict["faults"])
 
 
 def test_its_serializable_reads_are_not_linearizable(tmp_path: Path) -> None:
-    """They may be stale while nothing at all is wrong."""
+    """A follower that is cut off goes on answering them."""
+    (tmp_path / "story.toml").write_text(CUT_OFF)
     reads = ["--read-mode", "stale", "--judge-reads", "linearizable", "--workload", "register"]
-    code, verdict = run(tmp_path, *reads, "--nemesis", "partition", "--nemesis-interval", "2", "--time-limit", "12")
+    code, verdict = run(tmp_path, *reads, "--schedule", "story.toml", "--time-limit", "12")
     assert (code, verdict["verdict"]) == (1, "invalid")
     stale = [anomaly for anomaly in verdict["anomalies"] if anomaly["kind"] == "stale-read"]
     assert stale

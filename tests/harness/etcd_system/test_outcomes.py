@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -12,52 +10,28 @@ from harness.system import Answer, Definite, Indefinite, Refused
 from harness.systems.etcd.client import EtcdSession
 from harness.systems.etcd.errors import MEANINGS
 from harness.world.virtual import VirtualWorld
-from tests.harness.etcd_system.fake import CLOSE, HOST, PORT, SILENCE, Error, FakeEtcd, session
+from tests.harness.etcd_system.fake import (
+    CLOSE,
+    HOST,
+    PORT,
+    SILENCE,
+    Call,
+    Error,
+    FakeEtcd,
+    ask,
+    done,
+    kvs,
+    pair,
+    ranges,
+    text,
+)
 
-Call = Callable[[EtcdSession], Coroutine[Any, Any, Answer]]
 WRITE: Call = lambda kv: kv.write("k", 5)  # noqa: E731
 READ: Call = lambda kv: kv.read("k", mode="linearizable")  # noqa: E731
 SEQUENTIAL: Call = lambda kv: kv.read("k", mode="sequential", min_index=7)  # noqa: E731
 STALE: Call = lambda kv: kv.read("k", mode="stale")  # noqa: E731
 CAS: Call = lambda kv: kv.cas("k", 5, 6)  # noqa: E731
 TXN: Call = lambda kv: kv.transact([["r", "k", None], ["append", "l", 3]])  # noqa: E731
-
-
-def ask(world: VirtualWorld, *calls: Call) -> list[Any]:
-    """What each call, one after another in one session, answered or raised."""
-
-    async def main() -> list[Any]:
-        asking = session(world)
-        outcomes: list[Any] = []
-        for call in calls:
-            try:
-                outcomes.append(await call(asking))
-            except (Definite, Indefinite) as error:
-                outcomes.append((type(error), str(error)))
-        asking.close()
-        return outcomes
-
-    return world.run(main())
-
-
-def text(thing: str) -> str:
-    return b64encode(thing.encode()).decode()
-
-
-def done(revision: int, **more: Any) -> dict[str, Any]:
-    return {"header": {"revision": str(revision), "raft_term": "2"}, **more}
-
-
-def pair(key: str, value: str, revision: int = 4) -> dict[str, Any]:
-    return {"key": text(key), "value": text(value), "mod_revision": str(revision), "version": "1"}
-
-
-def kvs(*pairs: dict[str, Any]) -> dict[str, Any]:
-    return {"kvs": list(pairs), "count": str(len(pairs))} if pairs else {}
-
-
-def ranges(revision: int, *found: dict[str, Any]) -> dict[str, Any]:
-    return done(revision, succeeded=True, responses=[{"response_range": one} for one in found])
 
 
 @pytest.mark.parametrize(
