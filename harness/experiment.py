@@ -23,13 +23,14 @@ from harness.capabilities import among_all, lacking
 from harness.client import READ_MODES
 from harness.cluster import fuse
 from harness.errors import BadInput
+from harness.nemesis.schedule import SHAPES
 from harness.script import Bounds, Script, read_script
 from harness.toml_file import read_toml
 from harness.workload import WorkloadOptions, owner
 from harness.world.streams import Fork, parse_fork
 
 CLUSTERS: Final = {
-    "docker": ("network", "processes", "clocks", "power", "disks", "membership"),
+    "docker": ("network", "processes", "clocks", "power", "disks", "membership", "limits"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
@@ -46,9 +47,11 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """They run together, each with processes of its own. `validated` has resolved "all"."""
     nemesis: tuple[str, ...] = (ALL,)
     nemesis_interval: float = 5.0
-    """Mean seconds between the beginnings of two faults of one kind."""
+    """Mean seconds between the beginnings of two faults of one kind; of more than four kinds each comes less often."""
     schedule: str | None = None
     """A file with the run's timeline. `validated` has put its kinds of fault in the place of `nemesis`."""
+    schedule_shape: str = "random"
+    """Of a schedule that is drawn (harness.nemesis.schedule.SHAPES)."""
     read_mode: str | None = None
     """None: each workload's own."""
     judge_reads: str | None = None
@@ -254,6 +257,8 @@ def _check_choices(experiment: Experiment) -> None:
         raise BadInput(f"--{name} is for simulated runs: give --cluster sim too.")
     if experiment.system not in plugins.names("system"):
         raise plugins.unknown("system", experiment.system, plugins.names("system"))
+    if experiment.schedule_shape not in SHAPES:
+        raise plugins.unknown("schedule shape", experiment.schedule_shape, list(SHAPES))
     for mode in (experiment.read_mode, experiment.judge_reads):
         if mode is not None and mode not in READ_MODES:
             raise plugins.unknown("read mode", mode, list(READ_MODES))

@@ -43,6 +43,7 @@ SEARCH: Final = (
     ("workload", str, "Workloads, comma-separated, or all.  [default: all, of which a swarm draws three at most]"),
     ("nemesis", str, "Kinds of fault, comma-separated, or all, or none.  [default: all]"),
     ("nemesis-interval", float, "Mean seconds between two faults of one kind.  [default: 5]"),
+    ("schedule-shape", str, "random, or swizzled: one node at a time, lifted in another order.  [default: random]"),
     ("read-mode", str, "linearizable, lease, sequential or stale.  [default: each workload's own]"),
     ("nodes", int, "Nodes of the cluster.  [default: 5]"),
     ("concurrency", str, "Client processes of each workload; 3n is three for each node.  [default: 2n]"),

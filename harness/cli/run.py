@@ -33,6 +33,9 @@ from results.summary import summary
 )
 @click.option("--nemesis", help="Kinds of fault, comma-separated, or all, or none.  [default: all]")
 @click.option("--nemesis-interval", type=float, help="Mean seconds between two faults of one kind.  [default: 5]")
+@click.option(
+    "--schedule-shape", help="random, or swizzled: one node at a time, lifted in another order.  [default: random]"
+)
 @click.option("--schedule", help="A TOML file with the faults, instead of drawn ones, and perhaps the operations.")
 @click.option("--read-mode", help="linearizable, lease, sequential or stale.  [default: each workload's own]")
 @click.option("--judge-reads", help="The read mode by whose promise reads are judged.  [default: each by its own]")

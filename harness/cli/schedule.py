@@ -18,7 +18,17 @@ from harness.judging import stored_experiment
 from harness.script import replayed, write_script
 from results.store import find, write_atomically
 
-LEFT_OUT: Final = ("nemesis", "nemesis-interval", "swarm", "schedule", "runs", "name", "results", "keep")
+LEFT_OUT: Final = (
+    "nemesis",
+    "nemesis-interval",
+    "schedule-shape",
+    "swarm",
+    "schedule",
+    "runs",
+    "name",
+    "results",
+    "keep",
+)
 """Options that a replay does not take over: the schedule stands for the first, the others are the new run's own."""
 
 

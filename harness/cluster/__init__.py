@@ -82,7 +82,10 @@ class Network(Protocol):
 
 class Processes(Protocol):
     async def kill(self, names: Collection[str]) -> Evidence: ...
-    async def restart(self, names: Collection[str]) -> Evidence: ...
+
+    async def restart(self, names: Collection[str], *, prove: bool = True) -> Evidence:
+        """Starts those that are down, and waits until all answer (`prove=False`: does not wait)."""
+
     async def pause(self, names: Collection[str]) -> Evidence: ...
     async def resume(self, names: Collection[str]) -> Evidence: ...
 
@@ -182,6 +185,24 @@ class Membership(Protocol):
         """Whether every node is a member."""
 
 
+class Limits(Protocol):
+    """How much of a machine a node may use: its server, and whatever runs beside it."""
+
+    async def limit_cpu(self, names: Collection[str], share: float) -> Evidence:
+        """So much of one processor's time, no more."""
+
+    async def unlimit_cpu(self, names: Collection[str]) -> Evidence: ...
+
+    async def limit_memory(self, names: Collection[str]) -> Evidence:
+        """So little memory that the servers are ended for want of it."""
+
+    async def unlimit_memory(self, names: Collection[str]) -> Evidence:
+        """As much as there is; the servers that ended are started."""
+
+    async def verify_healed(self) -> Evidence:
+        """Whether no node is limited."""
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What can be done to the nodes of a cluster. None: this place cannot."""
@@ -193,6 +214,7 @@ class Capabilities:
     power: Power | None = None
     disks: Disks | None = None
     membership: Membership | None = None
+    limits: Limits | None = None
 
     def without(self, names: Iterable[str]) -> Capabilities:
         """The others: what cannot be done to the nodes of a system."""

@@ -14,6 +14,8 @@ import asyncio
 import re
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import docker
@@ -26,6 +28,7 @@ from harness.cluster.cleanup import remove_run
 from harness.cluster.engine import KEEP_LABEL, NODE_LABEL, OWNER_LABEL, RUN_LABEL, connect, told
 from harness.cluster.fuse import DEVICE
 from harness.cluster.layout import CLIENT_PORT, IMAGE, PEER_PORT
+from harness.cluster.limits import ContainerLimits
 from harness.cluster.over_ssh import capabilities
 from harness.cluster.over_ssh.disks import wait_for_disk
 from harness.cluster.owner import owner
@@ -109,7 +112,18 @@ class DockerCluster:
                 self._made = False
 
     def able(self, world: World, system: System) -> Capabilities:
-        return capabilities(world, self._nodes, system, frail_disks=self._frail_disks)
+        reached = capabilities(world, self._nodes, system, frail_disks=self._frail_disks)
+        assert reached.processes is not None
+        return replace(reached, limits=ContainerLimits(world, self._nodes, system, reached.processes, self._update))
+
+    async def _update(self, node: Node, **limits: Any) -> None:
+        """Raises CannotRun."""
+        await _in_thread(partial(self._limit, node, **limits))
+
+    def _limit(self, node: Node, **limits: Any) -> None:
+        assert self._client is not None, "the cluster has not been brought up"
+        with told(f"limit node {node.name}"):
+            self._client.api.update_container(self._container(node.name), **limits)
 
     def shell_command(self, node: Node) -> str:
         return f"docker exec -it {self._container(node.name)} bash"

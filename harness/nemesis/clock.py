@@ -22,7 +22,7 @@ from harness.cluster import Capabilities, Evidence
 from harness.errors import BadInput
 from harness.nemesis.exact import all_free, check_names, positive_seconds, seconds, some_nodes
 from harness.nemesis.fault import Variant, View, offered
-from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
+from harness.nemesis.targets import ALL, FOLLOWERS, LEADER, MAJORITY, MINORITY, ONE, choose
 from harness.world import Future, World
 
 SMALL_S: Final = (0.005, 1.0)
@@ -111,7 +111,7 @@ _SHAPES: Final = {
     "strobe": (3, _strobe),
     "drift": (1, _drift),
 }
-_TARGET_WEIGHTS: Final = {ONE: 1, MINORITY: 1, LEADER: 3, MAJORITY: 1, ALL: 1}
+_TARGET_WEIGHTS: Final = {ONE: 1, MINORITY: 1, LEADER: 3, FOLLOWERS: 1, MAJORITY: 1, ALL: 1}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from harness.cluster import Capabilities, Evidence
 from harness.world import Future, World
@@ -48,6 +48,16 @@ class Variant(NamedTuple):
     """How many cards of a deck show it (harness.nemesis.deck)."""
     brief: bool = False
     """It takes the quorum away, so a schedule keeps it short: a cluster that stands still shows nothing new."""
+    long: bool = False
+    """It takes its time, so a schedule never keeps it short."""
+
+
+SINGLE: Final = ("one", "leader", "node", "link")
+"""A variant's name ends with its target, and with one of these it hits one node or link."""
+
+
+def hits_one(variant: str) -> bool:
+    return variant.rpartition("-")[2] in SINGLE
 
 
 Place = TypeVar("Place")

@@ -17,7 +17,7 @@ from typing import Any, Final
 from harness.cluster import Capabilities, Evidence
 from harness.nemesis.exact import all_free, check_names, some_nodes
 from harness.nemesis.fault import Variant, View, offered
-from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
+from harness.nemesis.targets import ALL, FOLLOWERS, LEADER, MAJORITY, MINORITY, ONE, choose
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,10 @@ class ProcessFault:
 
     @property
     def variants(self) -> Mapping[str, Variant]:
-        return {target: Variant(weight, brief=target in (MAJORITY, ALL)) for target, weight in self.weights.items()}
+        return {
+            target: Variant(weight, brief=target in (FOLLOWERS, MAJORITY, ALL))
+            for target, weight in self.weights.items()
+        }
 
     def plan(self, variant: str, view: View, rng: Random) -> Killing | Pausing:
         return self.injection(choose(variant, view, rng))
@@ -74,5 +77,5 @@ class ProcessFault:
 
 
 # Killing many shows what was acknowledged but not synced; pausing many shows little more than that time has passed.
-KILL: Final = ProcessFault("kill", Killing, {ONE: 2, MINORITY: 2, LEADER: 4, MAJORITY: 2, ALL: 3})
-PAUSE: Final = ProcessFault("pause", Pausing, {ONE: 2, MINORITY: 2, LEADER: 4, MAJORITY: 1, ALL: 1})
+KILL: Final = ProcessFault("kill", Killing, {ONE: 2, MINORITY: 2, LEADER: 4, FOLLOWERS: 1, MAJORITY: 2, ALL: 3})
+PAUSE: Final = ProcessFault("pause", Pausing, {ONE: 2, MINORITY: 2, LEADER: 4, FOLLOWERS: 1, MAJORITY: 1, ALL: 1})

@@ -17,6 +17,13 @@ fault of another kind to about their own beginning, and make a companion of it:
   without its hearing of it. A lease that it should have given up is then seen.
 
 The number of faults stays as it was.
+
+**Swizzled.** The other shape of a schedule (after Jepsen's "swizzle-clog", and FoundationDB's before it): every fault
+hits one node or link, and they come in groups, begun one after another in one order and lifted in another. Between the
+first and the last the cluster goes through states that no single fault makes, and it leaves them by another way.
+
+**Many kinds.** More than a few kinds come less often each, so that all of them together are no more: a cluster that is
+never whole shows little but that it stands still.
 """
 
 from __future__ import annotations
@@ -24,12 +31,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from random import Random
 from typing import Final
 
 from harness.nemesis.commands import Begin, Command, End
 from harness.nemesis.deck import Deck
-from harness.nemesis.fault import FaultKind
+from harness.nemesis.fault import FaultKind, Variant, hits_one
 
 QUIET_BEGINNING_S: Final = 5.0
 QUIET_END_S: Final = 3.0
@@ -41,6 +49,15 @@ LONG: Final = (0.5, 1.2)
 """Durations, in intervals. Most faults are short, so that the cluster comes to itself between them and clients get on
 with what can go wrong; brief variants are shorter still."""
 LONG_SHARE: Final = 0.2
+
+RANDOM: Final = "random"
+SWIZZLED: Final = "swizzled"
+SHAPES: Final = (RANDOM, SWIZZLED)
+GROUP: Final = (2, 4)
+"""How many faults a group of a swizzled schedule has."""
+STAGGER: Final = (0.05, 0.15)
+"""From one beginning, or end, of a group to the next, in intervals."""
+FEW_KINDS: Final = 4
 
 CUT: Final = ("partition", "isolate-leader")
 COINCIDENCE_SHARE: Final = 0.85
@@ -108,14 +125,22 @@ def window(time_limit_s: float) -> Window:
 
 
 def draw_schedule(
-    rng: Random, kinds: Mapping[str, FaultKind], *, time_limit_s: float, interval_s: float = 5.0
+    rng: Random, kinds: Mapping[str, FaultKind], *, time_limit_s: float, interval_s: float = 5.0, shape: str = RANDOM
 ) -> list[Timed]:
     """The commands of a run in the order of their times. `interval_s`: mean seconds between the beginnings of two
-    faults of one kind. Every kind comes at least once, and every fault is ended."""
+    faults (or groups) of one kind. Every kind comes at least once, and every fault is ended."""
     open_s = window(time_limit_s)
-    tracks = {name: _track(rng, kinds[name], open_s, interval_s) for name in sorted(kinds)}
-    slots = sorted((slot for track in _coincide(rng, tracks, open_s).values() for slot in track), key=_slot_order)
+    draw = _swizzled if shape == SWIZZLED else _track
+    tracks = {name: draw(rng, kinds[name], open_s, interval_s) for name in sorted(kinds)}
+    if shape == RANDOM:
+        tracks = _coincide(rng, tracks, open_s)
+    slots = sorted((slot for track in tracks.values() for slot in track), key=_slot_order)
     return sorted(_commands(slots), key=lambda timed: timed.at_s)
+
+
+def crowded(interval_s: float, kinds: int) -> float:
+    """The interval at which so many kinds together make no more faults than a few at this one."""
+    return interval_s * max(1.0, kinds / FEW_KINDS)
 
 
 def turned(commands: Iterable[Timed], others: Iterable[Timed], at_s: float, mark: str) -> list[Timed]:
@@ -157,17 +182,51 @@ def _track(rng: Random, kind: FaultKind, open_s: Window, interval_s: float) -> l
     last_s = open_s.end_s - min(BRIEF[1] * interval_s, open_s.seconds / 2)
     while at_s <= last_s:
         variant = deck.deal()
-        end_s = at_s + interval_s * _duration(rng, kind.variants[variant].brief)
+        end_s = at_s + interval_s * _duration(rng, kind.variants[variant])
         slots.append(Slot(at_s, min(end_s, open_s.end_s), kind.name, variant))
         at_s += interval_s * rng.uniform(0.5, 1.5)
     return slots
 
 
-def _duration(rng: Random, brief: bool) -> float:
+def _swizzled(rng: Random, kind: FaultKind, open_s: Window, interval_s: float) -> list[Slot]:
+    """The faults of one kind, in groups. A kind that cannot hit a single node or link comes as it always does."""
+    single = {name: variant for name, variant in kind.variants.items() if hits_one(name)}
+    if not single:
+        return _track(rng, kind, open_s, interval_s)
+    deck = Deck(single, rng)
+    slots: list[Slot] = []
+    at_s = open_s.begin_s + rng.uniform(0.0, min(interval_s, open_s.seconds) / 2)
+    last_s = open_s.end_s - min(interval_s, open_s.seconds / 2)
+    while at_s <= last_s:
+        group = _group(rng, kind.name, [deck.deal() for _ in range(rng.randint(*GROUP))], at_s, interval_s)
+        slots += [
+            replace(slot, begin_s=min(slot.begin_s, open_s.end_s), end_s=min(slot.end_s, open_s.end_s))
+            for slot in group
+        ]
+        at_s = max(slot.end_s for slot in group) + interval_s * rng.uniform(0.2, 0.8)
+    return slots
+
+
+def _group(rng: Random, kind: str, variants: Sequence[str], at_s: float, interval_s: float) -> list[Slot]:
+    """Faults that begin one after another, and end one after another in another order."""
+    begins_s = _staggered(rng, at_s, len(variants), interval_s)
+    ends_s = _staggered(rng, begins_s[-1] + interval_s * rng.uniform(*SHORT), len(variants), interval_s)
+    order = rng.sample(range(len(variants)), len(variants))
+    if order == sorted(order):
+        order.reverse()
+    return [Slot(begins_s[place], ends_s[order[place]], kind, variant) for place, variant in enumerate(variants)]
+
+
+def _staggered(rng: Random, at_s: float, count: int, interval_s: float) -> list[float]:
+    """So many times from this one on."""
+    return list(accumulate((interval_s * rng.uniform(*STAGGER) for _ in range(count - 1)), initial=at_s))
+
+
+def _duration(rng: Random, variant: Variant) -> float:
     """In intervals."""
-    if brief:
+    if variant.brief:
         return rng.uniform(*BRIEF)
-    return rng.uniform(*(LONG if rng.random() < LONG_SHARE else SHORT))
+    return rng.uniform(*(LONG if variant.long or rng.random() < LONG_SHARE else SHORT))
 
 
 def _coincide(rng: Random, tracks: Mapping[str, list[Slot]], open_s: Window) -> dict[str, list[Slot]]:

@@ -1,4 +1,4 @@
-"""Whom to hit: one, a minority, the leader, a majority, all.
+"""Whom to hit: one, a minority, the leader, all that follow it, a majority, all.
 
 A quorum may be lost on purpose: targeting that always spares a majority hides every bug in recovery. Groups of several
 nodes take the leader in half the time, whatever their size, because most bugs are the leader's.
@@ -15,6 +15,7 @@ from harness.nemesis.fault import NoTarget, View
 ONE: Final = "one"
 MINORITY: Final = "minority"
 LEADER: Final = "leader"
+FOLLOWERS: Final = "followers"
 MAJORITY: Final = "majority"
 ALL: Final = "all"
 
@@ -29,6 +30,8 @@ def choose(target: str, view: View, rng: Random) -> tuple[str, ...]:
     total = len(view.nodes)
     if target == LEADER:
         return (known_leader(view),)
+    if target == FOLLOWERS:
+        return _followers(view)
     if target == ONE:
         return _some(1, view, rng)
     if target == MINORITY:
@@ -43,6 +46,14 @@ def known_leader(view: View) -> str:
     if view.leader is None:
         raise NoTarget("nobody is known to lead just now")
     return view.leader
+
+
+def _followers(view: View) -> tuple[str, ...]:
+    """All but the leader that can be hit."""
+    leader = known_leader(view)
+    if not (followers := tuple(name for name in view.free if name != leader)):
+        raise NoTarget("nobody follows the leader")
+    return followers
 
 
 def _all(view: View) -> tuple[str, ...]:

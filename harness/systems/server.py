@@ -14,7 +14,7 @@ from typing import Final
 from harness.cluster import Finished, Node
 from harness.errors import ControlError, ServerEnded
 
-START_TIMEOUT_S: Final = 20.0
+START_TIMEOUT_S: Final = 60.0
 LOG: Final = "node.log"
 
 

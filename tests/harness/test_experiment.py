@@ -13,19 +13,33 @@ from harness.cluster import fuse
 from harness.errors import BadInput
 from harness.experiment import build, left_out_of_all, load_file, needs_frail_disks
 
+EVERY_KIND = {
+    "clock",
+    "cpu",
+    "disk",
+    "kill",
+    "membership",
+    "memory",
+    "partition",
+    "pause",
+    "power",
+    "restart",
+}
+"""What Docker can do."""
+
 
 def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuse, "is_missing", lambda: False)
     experiment = build()
     assert experiment.workload == ("register", "follower-reads")
-    assert experiment.nemesis == ("clock", "disk", "kill", "membership", "partition", "pause", "power")
+    assert set(experiment.nemesis) == EVERY_KIND
     assert (experiment.nodes, experiment.processes, experiment.time_limit) == (5, 10, 30.0)
 
 
 def test_without_fuse_power_and_disk_faults_are_left_out_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuse, "is_missing", lambda: True)
     everything = build()
-    assert everything.nemesis == ("clock", "kill", "membership", "partition", "pause")
+    assert set(everything.nemesis) == EVERY_KIND - {"disk", "power"}
     assert left_out_of_all(everything) == ("disk", "power")
     assert left_out_of_all(build({"nemesis": "kill"})) == ()
     assert not needs_frail_disks(everything.nemesis)
@@ -77,6 +91,7 @@ def test_nemesis(asked: str, kinds: tuple[str, ...]) -> None:
         ({"nemesis": "all,kill"}, "not both"),
         ({"workload": "all,register"}, "not both"),
         ({"workload": ""}, "No workload is named"),
+        ({"schedule-shape": "swizzle"}, r"did you mean 'swizzled'\?"),
         ({"read-mode": "linear"}, "no read mode named 'linear'"),
         ({"judge-reads": "linear"}, "no read mode named 'linear'"),
         ({"system": "rafd"}, r"did you mean 'raft'\?"),
@@ -126,6 +141,6 @@ def test_a_system_whose_members_cannot_change(monkeypatch: pytest.MonkeyPatch) -
     fixed, load = SimpleNamespace(lacks={}), plugins.load
     monkeypatch.setattr(plugins, "load", lambda kind, name: fixed if kind == "system" else load(kind, name))
     monkeypatch.setattr(fuse, "is_missing", lambda: False)
-    assert build().nemesis == ("clock", "disk", "kill", "partition", "pause", "power")
+    assert set(build().nemesis) == EVERY_KIND - {"membership"}
     with pytest.raises(BadInput, match="--system raft cannot do membership faults: it offers no way to change its"):
         build({"nemesis": "membership"})

@@ -64,7 +64,7 @@ class FakeCluster:
             self.down |= set(names)
         return self._evidence("kill", set(names) <= self.down)
 
-    async def restart(self, names: Collection[str]) -> Evidence:
+    async def restart(self, names: Collection[str], *, prove: bool = True) -> Evidence:
         if await self._goes_well("restart"):
             self.down -= set(names)
         return self._evidence("restart", not self.down & set(names))

@@ -16,16 +16,19 @@ from harness.nemesis.disk import FAULT as DISK
 from harness.nemesis.disk import Damage
 from harness.nemesis.exact import EXACT
 from harness.nemesis.fault import FaultKind, NoTarget, View
+from harness.nemesis.limits import CPU, MEMORY, Exhausting, Starving
 from harness.nemesis.packets import FAULT as PACKETS
 from harness.nemesis.packets import Disturbance
 from harness.nemesis.partition import FAULT as PARTITION
 from harness.nemesis.power import FAULT as POWER
 from harness.nemesis.power import Outage
 from harness.nemesis.process import KILL, PAUSE
+from harness.nemesis.restart import FAULT as RESTART
+from harness.nemesis.restart import Rolling, Storm
 from tests.nemesis.test_nemesis import after, stage
 from tests.nemesis.test_plans import FIVE
 
-KINDS: list[FaultKind] = [PARTITION, KILL, PAUSE, CLOCK, PACKETS, POWER, DISK]
+KINDS: list[FaultKind] = [PARTITION, KILL, PAUSE, RESTART, CPU, MEMORY, CLOCK, PACKETS, POWER, DISK]
 VIEW = View(FIVE, "n2")
 
 
@@ -98,6 +101,10 @@ def test_links_are_cut_one_way() -> None:
         (DISK, {"nodes": ["n5"], "shape": "read-fails"}, Damage(("n5",), "read-fails")),
         (DISK, {"nodes": ["n5"], "shape": "bit-flip"}, Damage(("n5",), "bit-flip")),
         (DISK, {"nodes": ["n5"], "shape": "truncate"}, Damage(("n5",), "truncate")),
+        (CPU, {"nodes": ["n4", "n1"], "share": 0.05}, Starving(("n1", "n4"), 0.05)),
+        (MEMORY, {"nodes": ["n4", "n1"]}, Exhausting(("n1", "n4"))),
+        (RESTART, {"nodes": ["n4", "n1"], "shape": "rolling"}, Rolling(("n4", "n1"))),
+        (RESTART, {"nodes": ["n4", "n1"], "shape": "storm", "up_s": 1, "down_s": 0.1}, Storm(("n1", "n4"), 1.0, 0.1)),
     ],
 )
 def test_shapes_of_packets_power_and_disk_faults(kind: FaultKind, details: dict[str, Any], injection: object) -> None:
@@ -128,6 +135,12 @@ def test_shapes_of_packets_power_and_disk_faults(kind: FaultKind, details: dict[
         (DISK, {"nodes": ["n1", "n2"], "shape": "truncate"}, "truncate is for one node only"),
         (POWER, {"nodes": ["n1"], "torn": 1}, "'torn' takes true or false, not 1"),
         (POWER, {"nodes": ["n1"], "torn": True, "after_effects": 1}, "'after_effects' or 'torn', not both"),
+        (CPU, {"nodes": ["n1"]}, "'share' takes from 0.01 to 1 of a processor, not 0"),
+        (CPU, {"nodes": ["n1"], "share": 2}, "'share' takes a probability from 0 to 1"),
+        (MEMORY, {"nodes": ["n1"], "share": 0.1}, "a memory fault has no 'share'"),
+        (RESTART, {"nodes": ["n1"]}, "'shape' takes storm or rolling, not None"),
+        (RESTART, {"nodes": ["n1"], "shape": "rolling", "up_s": 1}, "'up_s' and 'down_s' are a storm's"),
+        (RESTART, {"nodes": ["n1"], "shape": "storm", "up_s": 1}, "'down_s' takes seconds, not None"),
     ],
 )
 def test_details_of_packets_power_and_disk_faults_that_make_no_sense(
@@ -139,12 +152,14 @@ def test_details_of_packets_power_and_disk_faults_that_make_no_sense(
     assert not str(error.value).endswith(".")
 
 
-@pytest.mark.parametrize("kind", [KILL, PAUSE, CLOCK, POWER, DISK], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [KILL, PAUSE, RESTART, CPU, MEMORY, CLOCK, POWER, DISK], ids=lambda kind: kind.name)
 def test_nodes_that_are_held_are_no_targets(kind: FaultKind) -> None:
     details = {
         "nodes": ["n1", "n2"],
         **({"offset_s": 1} if kind is CLOCK else {}),
         **({"shape": "full"} if kind is DISK else {}),
+        **({"shape": "rolling"} if kind is RESTART else {}),
+        **({"share": 0.1} if kind is CPU else {}),
     }
     with pytest.raises(NoTarget, match="n2 is held by another fault"):
         kind.exact(details, View(FIVE, None, frozenset({"n2", "n3"})))

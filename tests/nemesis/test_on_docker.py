@@ -26,7 +26,9 @@ from harness.nemesis.membership import FAULT as MEMBERSHIP
 from harness.nemesis.membership import HandingOver
 from harness.nemesis.partition import FAULT as PARTITION
 from harness.nemesis.process import KILL, PAUSE
+from harness.nemesis.restart import Rolling, Storm
 from harness.system import System
+from harness.world import Future
 from harness.world.real import RealWorld
 from harness.world.sync import Queue
 from tests.nemesis.fakes import FakeRecorder
@@ -189,6 +191,49 @@ async def membership(site: Site) -> None:
             assert begun.details["members"] == [name for name in NAMES if name not in injection.targets]
             assert ended.details["members"] == list(NAMES)
     await site.verify()
+
+
+def test_restarts_and_limits() -> None:
+    on_docker(restarts_and_limits)
+
+
+async def restarts_and_limits(site: Site) -> None:
+    storm = Storm(("n2", "n4"), up_s=0.05, down_s=0.05)
+    told = await sustained(site, storm, lambda: len(storm.kills) >= 3)
+    assert [kill["nodes"] for kill in told["kills"]] == [["n2", "n4"]] * len(storm.kills)
+    rolling = Rolling(("n3", "n1", "n5", "n2", "n4"))
+    told = await sustained(site, rolling, lambda: len(rolling.kills) == 5)
+    assert told["kills"] == [{"nodes": [name]} for name in rolling.targets]
+    await site.verify()
+
+    limits = site.capabilities.limits
+    assert limits is not None
+    starved = proven(await limits.limit_cpu(["n1", "n2"], 0.03))
+    assert all(node["quota_us"] == 3000 and node["throttled"] > 0 for node in starved.details.values())
+    assert "n1: it is still limited" in str((await limits.verify_healed()).trouble)
+    proven(await limits.unlimit_cpu(["n1", "n2"]))
+    await site.verify()
+
+    ended = proven(await limits.limit_memory(["n3"]))
+    assert ended.details["n3"]["oom_kills"] >= 1
+    assert "n3: it is still limited" in str((await limits.verify_healed()).trouble)
+    back = proven(await limits.unlimit_memory(["n3"]))
+    assert back.details["n3"]["pid"] != ended.details["n3"]["pid"]
+    await site.verify()
+
+
+async def sustained(site: Site, injection: Storm | Rolling, until: Callable[[], bool]) -> dict[str, Any]:
+    """The evidence of its end. It is kept going until that holds."""
+    proven(await injection.begin("f1", site.capabilities))
+    stop: Future[None] = site.world.future()
+    sustaining = site.world.spawn(injection.sustain("f1", site.capabilities, site.world, stop), name="sustain")
+    async with asyncio.timeout(60):
+        while not until():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    stop.set_result(None)
+    await sustaining
+    assert not any("trouble" in kill for kill in injection.kills)
+    return proven(await injection.end("f1", site.capabilities)).details
 
 
 def test_a_storm() -> None:

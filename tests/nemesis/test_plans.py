@@ -15,16 +15,18 @@ from harness.nemesis.clock import Drift, Jump, Strobe, magnitude
 from harness.nemesis.deck import Deck
 from harness.nemesis.disk import FAULT as DISK
 from harness.nemesis.fault import FaultKind, NoTarget, Variant, View
+from harness.nemesis.limits import CPU, MEMORY
 from harness.nemesis.packets import FAULT as PACKETS
 from harness.nemesis.partition import FAULT as PARTITION
 from harness.nemesis.partition import Cut
 from harness.nemesis.power import FAULT as POWER
 from harness.nemesis.power import MOST_EFFECTS
 from harness.nemesis.process import KILL, PAUSE
+from harness.nemesis.restart import FAULT as RESTART
 from harness.nemesis.targets import choose, majority
 
 FIVE = ("n1", "n2", "n3", "n4", "n5")
-KINDS: list[FaultKind] = [PARTITION, KILL, PAUSE, CLOCK, PACKETS, POWER, DISK]
+KINDS: list[FaultKind] = [PARTITION, KILL, PAUSE, RESTART, CPU, MEMORY, CLOCK, PACKETS, POWER, DISK]
 
 
 def views() -> st.SearchStrategy[View]:
@@ -67,7 +69,8 @@ def plan_or_reason(kind: FaultKind, variant: str, view: View, seed: int) -> obje
 
 
 @pytest.mark.parametrize(
-    ("target", "sizes"), [("one", {1}), ("minority", {1, 2}), ("leader", {1}), ("majority", {3, 4}), ("all", {5})]
+    ("target", "sizes"),
+    [("one", {1}), ("minority", {1, 2}), ("leader", {1}), ("followers", {4}), ("majority", {3, 4}), ("all", {5})],
 )
 def test_sizes_of_targets_among_five(target: str, sizes: set[int]) -> None:
     assert {len(choose(target, View(FIVE, "n2"), Random(seed))) for seed in range(100)} == sizes
@@ -83,6 +86,8 @@ def test_the_leader_is_hit_in_about_half_of_the_draws(target: str) -> None:
     ("target", "view", "reason"),
     [
         ("leader", View(FIVE), "nobody is known to lead"),
+        ("followers", View(FIVE), "nobody is known to lead"),
+        ("followers", View(FIVE, "n1", frozenset(FIVE[1:])), "nobody follows the leader"),
         ("one", View(FIVE, None, frozenset(FIVE)), "only 0 of 5"),
         ("majority", View(FIVE, None, frozenset(FIVE[:3])), "only 2 of 5"),
         ("all", View(FIVE, None, frozenset(FIVE[:3])), "only 2 of 5"),
@@ -91,6 +96,10 @@ def test_the_leader_is_hit_in_about_half_of_the_draws(target: str) -> None:
 def test_no_target(target: str, view: View, reason: str) -> None:
     with pytest.raises(NoTarget, match=reason):
         choose(target, view, Random(0))
+
+
+def test_followers_are_all_but_the_leader_that_can_be_hit() -> None:
+    assert choose("followers", View(FIVE, "n2", frozenset({"n4"})), Random(0)) == ("n1", "n3", "n5")
 
 
 def test_all_takes_those_that_are_left() -> None:

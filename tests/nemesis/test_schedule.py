@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.cluster.simulation.swarm import SomeVariants
 from harness.errors import BadInput
 from harness.nemesis.clock import FAULT as CLOCK
 from harness.nemesis.commands import Begin, End, check_command, load_kinds
-from harness.nemesis.fault import FaultKind
+from harness.nemesis.fault import FaultKind, hits_one
 from harness.nemesis.partition import FAULT as PARTITION
 from harness.nemesis.process import KILL, PAUSE
-from harness.nemesis.schedule import Timed, draw_schedule, window
+from harness.nemesis.schedule import SWIZZLED, Timed, crowded, draw_schedule, window
 
 ALL: dict[str, FaultKind] = {kind.name: kind for kind in (PARTITION, KILL, PAUSE, CLOCK)}
 SEEDS = range(40)
@@ -130,3 +131,57 @@ def test_commands_that_ask_for_what_is_not_there(command: Begin, message: str) -
 def test_unknown_kinds_are_told_with_the_nearest_name() -> None:
     with pytest.raises(BadInput, match="did you mean 'clock'"):
         load_kinds(["partition", "clok"])
+
+
+@given(st.integers(), kinds_asked, st.floats(1, 400), st.floats(0.5, 60))
+def test_every_swizzled_schedule(seed: int, kinds: dict[str, FaultKind], limit_s: float, interval_s: float) -> None:
+    schedule = draw_schedule(Random(seed), kinds, time_limit_s=limit_s, interval_s=interval_s, shape=SWIZZLED)
+    begun, ended, open_s = begins(schedule), ends(schedule), window(limit_s)
+    assert begun.keys() == ended.keys()
+    assert all(open_s.begin_s <= timed.at_s <= open_s.end_s for timed in schedule)
+    assert {command.kind for _, command in begun.values()} == set(kinds)
+    for fault, (at_s, command) in begun.items():
+        assert at_s <= ended[fault]
+        assert hits_one(str(command.variant))
+        check_command(command, kinds)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_groups_of_a_swizzled_schedule_are_lifted_in_another_order(seed: int) -> None:
+    """Those that were in force together."""
+    schedule = draw_schedule(Random(seed), {"partition": PARTITION}, time_limit_s=60, shape=SWIZZLED)
+    groups: list[tuple[list[str], list[str]]] = []
+    in_force: set[str] = set()
+    for command in (timed.command for timed in schedule):
+        if isinstance(command, Begin):
+            if not in_force:
+                groups.append(([], []))
+            in_force.add(command.fault)
+            groups[-1][0].append(command.fault)
+        elif isinstance(command, End):
+            in_force.remove(command.fault)
+            groups[-1][1].append(command.fault)
+    assert len(groups) > 3
+    for begun, ended in groups:
+        assert 2 <= len(begun) <= 4
+        assert sorted(begun) == sorted(ended)
+        assert begun != ended
+
+
+def test_a_kind_that_cannot_hit_a_single_node_comes_all_the_same() -> None:
+    kinds = load_kinds(["membership"])
+    only = SomeVariants(kinds["membership"], ("minority",))
+    schedule = draw_schedule(Random(1), {"membership": only}, time_limit_s=60, shape=SWIZZLED)
+    assert {command.variant for _, command in begins(schedule).values()} == {"minority"}
+
+
+def test_many_kinds_come_less_often_each() -> None:
+    assert [crowded(5.0, kinds) for kinds in (1, 4, 6, 12)] == [5.0, 5.0, 7.5, 15.0]
+
+
+def test_long_variants_are_never_short() -> None:
+    schedule = draw_schedule(Random(1), load_kinds(["restart"]), time_limit_s=200, interval_s=5)
+    begun, ended = begins(schedule), ends(schedule)
+    rolling = [ended[fault] - at_s for fault, (at_s, command) in begun.items() if command.variant == "rolling"]
+    assert len(rolling) > 3
+    assert all(seconds >= 2.5 for seconds in rolling[:-1])
