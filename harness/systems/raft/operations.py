@@ -86,7 +86,10 @@ class RaftOperations(ABC):
     # Several keys
 
     async def transact(self, steps: Sequence[Sequence[Any]]) -> Answer:
-        return _answer(await self._command({"op": "txn", "steps": steps}))
+        answer = _answer(await self._command({"op": "txn", "steps": steps}))
+        if not _are_steps(answer.value):
+            raise Indefinite(MALFORMED)
+        return answer
 
     async def read_together(self, keys: Sequence[str], *, mode: str, min_index: int = 0) -> Answer:
         return _answer(await self._read({"keys": keys}, mode, min_index))
@@ -98,6 +101,11 @@ def _answer(answer: Mapping[str, Any], *, field: str = "value", nothing: Any = N
     if value is _MISSING:
         raise Indefinite(MALFORMED)
     return Answer(value=nothing if value is None else value, log_index=_index(answer))
+
+
+def _are_steps(value: Any) -> bool:
+    """Whoever reads a history takes them apart."""
+    return isinstance(value, list) and all(isinstance(step, list) and len(step) == 3 for step in value)
 
 
 def _done(answer: Mapping[str, Any], value: Any) -> Answer:

@@ -73,6 +73,14 @@ def test_answers_that_make_no_sense(call: Call) -> None:
     assert ask(world, call, call) == [(Indefinite, "malformed-answer")] * 2
 
 
+@pytest.mark.parametrize("value", [7, "e", None, [1], [["r", "x"]]])
+def test_another_requests_answer_to_a_transaction(value: Any) -> None:
+    """Nodes with the bug answer-overwritten give such."""
+    world = VirtualWorld()
+    FakeNode(world, [{"ok": True, "index": 12, "value": value}])
+    assert ask(world, lambda s: s.transact(STEPS)) == [(Indefinite, "malformed-answer")]
+
+
 def test_a_numbered_command_is_sent_again_as_it_was() -> None:
     world = VirtualWorld()
     fake = FakeNode(world, [{"ok": True, "index": 12}, {"ok": True, "index": 12}, {"ok": True, "index": 13}])
