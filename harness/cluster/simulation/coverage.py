@@ -74,7 +74,7 @@ def _hash(state: State) -> int:
     return int.from_bytes(blake2b(repr(state).encode(), digest_size=6).digest(), "big")
 
 
-def abstract(cluster: SimulatedCluster) -> set[State]:
+def abstract(cluster: SimulatedCluster) -> list[State]:
     """Each node's STATE, as it is now. Nodes are told apart by what they are, not by name."""
     rafts = [machine.node.raft for machine in cluster.machines.values() if machine.node is not None]
     top_term = max((raft.term for raft in rafts), default=0)
@@ -82,7 +82,7 @@ def abstract(cluster: SimulatedCluster) -> set[State]:
     top_last = max(last_terms.values(), default=0)
     committed = len(cluster.safety.committed)
     leaders = min(sum(raft.role is Role.LEADER for raft in rafts), MOST_LEADERS)
-    return {
+    return [
         (leaders, DOWN)
         if machine.node is None
         else (
@@ -97,7 +97,7 @@ def abstract(cluster: SimulatedCluster) -> set[State]:
             _reach(cluster, machine, machine.node.raft),
         )
         for machine in cluster.machines.values()
-    }
+    ]
 
 
 _ROLES: Final = {role: number for number, role in enumerate(Role)}
