@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import count
+
+import pytest
 
 from harness.exploring.choice import Blind, Learner
 from harness.world.streams import parse_fork
@@ -47,6 +50,38 @@ def test_energy_goes_down_with_every_variation() -> None:
         learner.saw(outcome(2, states=(1,), number=number, parent=2))
     seeds = Counter(learner.choose(number).seed for number in range(400))
     assert seeds[1] > seeds[2]
+
+
+def test_energy_is_that_of_all_that_is_rare_together() -> None:
+    """Nearly every trial was somewhere where no other was: what counts is at how many such places."""
+    learner = Learner(100)
+    learner.saw(outcome(1, states=(1, 2), number=1))
+    learner.saw(outcome(2, states=(1, 3), number=2))
+    learner.saw(outcome(3, states=(1, 4, 5, 6, 7, 8, 9), number=3))
+    seeds = Counter(learner.choose(number).seed for number in range(600))
+    assert seeds[3] > 3 * seeds[2] > 0
+
+
+@pytest.mark.parametrize(("fresh", "varied", "least", "most"), [(8, 0, 60, 100), (0, 8, 300, 340), (4, 4, 180, 220)])
+def test_turns_go_to_what_brings_something_new(fresh: int, varied: int, least: int, most: int) -> None:
+    """`fresh`, `varied`: new states of a trial. The turns of variations, of 400."""
+    learner, states = Learner(100), count(100)
+    learner.saw(outcome(1, states=(1, 2)))
+    for number in range(1, 41):
+        parent = 0 if number % 2 else None
+        new = tuple(next(states) for _ in range(fresh if parent is None else varied))
+        learner.saw(outcome(1, states=(1, *new), number=number, parent=parent))
+    variations = sum(learner.choose(number).parent is not None for number in range(400))
+    assert least <= variations <= most
+
+
+def test_forks_are_rather_early() -> None:
+    """What comes before a fork is known to find nothing."""
+    learner = Learner(100)
+    learner.saw(outcome(1, states=(4, 16)))
+    forks = [parse_fork(choice.fork[-1]) for n in range(400) if (choice := learner.choose(n)).fork]
+    early, late = (sum(low < fork.at_s <= low + 1 for fork in forks) for low in (3.0, 15.0))
+    assert early > 2 * late > 0
 
 
 def test_a_variation_forks_before_the_rare_state_or_changes_one_kind_of_choices() -> None:
