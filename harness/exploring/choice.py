@@ -113,18 +113,23 @@ class Learner(Blind):
     def __init__(self, first_seed: int) -> None:
         super().__init__(first_seed)
         self._corpus: list[_Entry] = []
+        self._seeds = 0
+        """Fresh ones that were begun: those that Blind would take, none left out."""
         self._fresh = _Yield()
         self._variations = _Yield()
 
     def choose(self, number: int) -> Choice:
         rng = stream(self._first_seed, f"learning-{number}")
         if not self._corpus or rng.random() >= self._varied_share():
-            return super().choose(number)
+            self._seeds += 1
+            return Choice(number, self._first_seed + self._seeds - 1)
         entry = _drawn(rng, self._corpus, self._energy)
         return Choice(number, entry.seed, self._varied(rng, entry, number), entry.number)
 
     def saw(self, outcome: Outcome) -> int:
         new = tuple(reached for reached in outcome.states if reached[0] not in self.states)
+        if outcome.parent is None:
+            self._seeds = max(self._seeds, outcome.seed - self._first_seed + 1)
         if self.states:  # to the first one everything is new
             is_variation = outcome.parent is not None
             self._fresh.add(not is_variation, 0 if is_variation else len(new))

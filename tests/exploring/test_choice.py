@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from harness.exploring.choice import Blind, Learner
+from harness.exploring.trial import Outcome
 from harness.world.streams import parse_fork
 from tests.exploring.simulated import outcome
 
@@ -26,6 +27,23 @@ def test_a_learner_without_anything_new_takes_fresh_seeds() -> None:
     assert [learner.choose(number).seed for number in range(1, 4)] == [101, 102, 103]
 
 
+def test_fresh_seeds_are_those_of_blind_and_none_is_left_out() -> None:
+    """Also by a learner that goes on with what another one saw."""
+    learner, seen = Learner(100), list[Outcome]()
+    for number in range(60):
+        resumed = Learner(100)
+        for earlier in seen:
+            resumed.saw(earlier)
+        choice = learner.choose(number)
+        assert resumed.choose(number) == choice
+        states = (1, 2 + number)
+        seen.append(outcome(choice.seed, states=states, number=number, parent=choice.parent, fork=choice.fork))
+        learner.saw(seen[-1])
+    fresh = [outcome.seed for outcome in seen if outcome.parent is None]
+    assert fresh == list(range(100, 100 + len(fresh)))
+    assert 10 < len(fresh) < 50
+
+
 def taught() -> Learner:
     """Seed 1 was where everybody has been since, seed 2 where nobody else was."""
     learner = Learner(100)
@@ -38,7 +56,7 @@ def taught() -> Learner:
 
 def test_a_learner_varies_what_is_rare_and_still_takes_fresh_seeds() -> None:
     choices = [taught().choose(number) for number in range(400)]
-    seeds = Counter("fresh" if choice.seed == 100 + choice.number else choice.seed for choice in choices)
+    seeds = Counter("fresh" if choice.parent is None else choice.seed for choice in choices)
     assert 160 < seeds["fresh"] < 240
     assert seeds[2] > 5 * seeds[1] > 0
     assert set(seeds) == {"fresh", 1, 2}
