@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,7 @@ from harness import plugins
 from harness.capabilities import among_all, lacking
 from harness.client import READ_MODES
 from harness.cluster import fuse
+from harness.cluster.hosts.inventory import Inventory, read_inventory
 from harness.errors import BadInput
 from harness.nemesis.schedule import SHAPES
 from harness.script import Bounds, Script, read_script
@@ -31,6 +32,7 @@ from harness.world.streams import Fork, parse_fork
 
 CLUSTERS: Final = {
     "docker": ("network", "processes", "clocks", "power", "disks", "membership", "limits"),
+    "ssh": ("network", "processes", "clocks", "membership"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
@@ -57,7 +59,9 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     judge_reads: str | None = None
     """The read mode by whose promise all reads are judged, to see what another mode is worth. None: each by its own."""
     cluster: str = "docker"
-    """Where the nodes are: docker, or sim (virtual time)."""
+    """Where the nodes are: docker, ssh (hosts of an inventory), or sim (virtual time)."""
+    inventory: str | None = None
+    """ssh: the file that names the hosts."""
     swarm: bool | None = None
     """sim: each run draws which of the kinds of fault are possible, and how strong. None: where all were asked for.
     `validated` has resolved it."""
@@ -65,6 +69,7 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     """sim: from when on which streams of choices go on differently (harness.world.streams.parse_fork)."""
     system: str = "raft"
     nodes: int = 5
+    """ssh: the first so many hosts; `build` takes all where no number is given."""
     concurrency: str = "2n"
     """Client processes of each workload."""
     rate: float = 200.0
@@ -102,7 +107,13 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 
     @property
     def node_names(self) -> list[str]:
-        return [f"n{number}" for number in range(1, self.nodes + 1)]
+        hosts = self.hosts
+        return [f"n{number}" for number in range(1, self.nodes + 1)] if hosts is None else list(hosts.names)
+
+    @property
+    def hosts(self) -> Inventory | None:
+        """ssh: those that the nodes are on. Raises BadInput."""
+        return None if self.inventory is None else read_inventory(self.inventory).first(self.nodes)
 
     @property
     def system_options(self) -> dict[str, str | None]:
@@ -142,6 +153,8 @@ def build(*layers: Mapping[str, Any]) -> Experiment:
     merged: dict[str, Any] = {}
     for layer in layers:
         merged.update({name: _listed(name, value) for name, value in layer.items()})
+    if "nodes" not in merged and isinstance(merged.get("inventory"), str):
+        merged["nodes"] = len(read_inventory(merged["inventory"]).hosts)
     try:
         experiment = msgspec.convert(merged, Experiment)
     except msgspec.ValidationError as error:
@@ -206,10 +219,29 @@ def validated(experiment: Experiment) -> Experiment:
     swarm = experiment.swarm
     if swarm is None:
         swarm = experiment.cluster == "sim" and list(experiment.nemesis) == [ALL] and script is None
-    lacks = lacking(plugins.load("system", experiment.system))
+    lacks = _lacks(experiment)
     faults = resolve_faults(experiment.nemesis, experiment.cluster, lacks) if script is None else script.kinds
     _check_faults(faults, experiment, lacks)
     return msgspec.structs.replace(experiment, nemesis=faults, swarm=swarm)
+
+
+class _Lack(NamedTuple):
+    """Why something cannot be done in this experiment, though it can in others like it: the two ends of a sentence."""
+
+    who: str
+    why: str
+
+
+def _lacks(experiment: Experiment) -> dict[str, _Lack]:
+    """By what cannot be done: fields of harness.cluster.Capabilities."""
+    of_system = lacking(plugins.load("system", experiment.system))
+    lacks = {needs: _Lack(f"--system {experiment.system}", why) for needs, why in of_system.items()}
+    hosts = experiment.hosts
+    if hosts is not None and not hosts.as_root:
+        name = next(host.name for host in hosts.hosts if not host.as_root)
+        why = f"packet filters take root, and {name} is given neither the user root nor become = 'sudo'"
+        lacks["network"] = _Lack("--cluster ssh", why)
+    return lacks
 
 
 def script_of(experiment: Experiment) -> Script | None:
@@ -250,6 +282,7 @@ def _check_numbers(experiment: Experiment) -> None:
 def _check_choices(experiment: Experiment) -> None:
     if experiment.cluster not in CLUSTERS:
         raise plugins.unknown("cluster", experiment.cluster, list(CLUSTERS))
+    _check_hosts(experiment)
     if experiment.cluster == "sim":
         _check_simulated(experiment)
     elif experiment.swarm or experiment.fork:
@@ -264,6 +297,22 @@ def _check_choices(experiment: Experiment) -> None:
             raise plugins.unknown("read mode", mode, list(READ_MODES))
     if experiment.node_source is not None and not Path(experiment.node_source).is_dir():
         raise BadInput(f"--node-source {experiment.node_source} is not a folder.")
+
+
+def _check_hosts(experiment: Experiment) -> None:
+    if experiment.cluster != "ssh":
+        if experiment.inventory is not None:
+            raise BadInput("--inventory names hosts: give --cluster ssh too.")
+        return
+    if experiment.inventory is None:
+        raise BadInput("--cluster ssh takes its hosts from an inventory: give --inventory hosts.toml (docs/places.md).")
+    there = len(read_inventory(experiment.inventory).hosts)
+    if experiment.nodes > there:
+        raise BadInput(
+            f"{experiment.nodes} nodes take as many hosts: the inventory {experiment.inventory} has {there}."
+        )
+    if experiment.image is not None:
+        raise BadInput("--image says something about containers: --cluster ssh has none.")
 
 
 def _check_simulated(experiment: Experiment) -> None:
@@ -296,16 +345,14 @@ def needs_frail_disks(faults: Sequence[str]) -> bool:
 def left_out_of_all(experiment: Experiment) -> tuple[str, ...]:
     """Kinds that an experiment with all that can be done here does not have, since this machine lacks what they
     need."""
-    if experiment.nemesis != resolve_faults(
-        [ALL], experiment.cluster, lacking(plugins.load("system", experiment.system))
-    ):
+    if experiment.nemesis != resolve_faults([ALL], experiment.cluster, _lacks(experiment)):
         return ()
     missing = set(CLUSTERS[experiment.cluster]) - set(offered(experiment.cluster))
     return tuple(name for name in plugins.names("fault") if plugins.load("fault", name).needs in missing)
 
 
-def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Mapping[str, str]) -> None:
-    """Raises BadInput for a kind that this cluster cannot do, or that cannot be done to this system's nodes. `lacks`:
+def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Mapping[str, _Lack]) -> None:
+    """Raises BadInput for a kind that this cluster cannot do, or that cannot be done in this experiment. `lacks`:
     what cannot, and why."""
     cluster = experiment.cluster
     for name in faults:
@@ -317,7 +364,7 @@ def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Mapping[
             hint = f"give --cluster {able[0]}." if able else "no cluster offers that."
             raise BadInput(f"--cluster {cluster} cannot do {name} faults, which need control over its {needs}: {hint}")
         if needs in lacks:
-            raise BadInput(f"--system {experiment.system} cannot do {name} faults: {lacks[needs]}.")
+            raise BadInput(f"{lacks[needs].who} cannot do {name} faults: {lacks[needs].why}.")
 
 
 def resolve_workloads(asked: Sequence[str], system: str = "raft") -> tuple[str, ...]:

@@ -18,11 +18,12 @@ from harness.cluster import Cluster, fuse
 from harness.cluster.cleanup import clean_crashed
 from harness.cluster.docker import DockerCluster
 from harness.cluster.engine import connect
+from harness.cluster.hosts.cluster import HostsCluster
 from harness.errors import CannotRun
 from harness.experiment import Experiment, left_out_of_all, needs_frail_disks
 from harness.image import ensure, require
 from harness.progress import Display, Progress
-from harness.system import System
+from harness.system import Demanding, System
 
 Phase = Callable[[str], AbstractContextManager[None]]
 
@@ -73,7 +74,21 @@ async def _containers(opening: Opening) -> Cluster:
     )
 
 
-_MAKERS: Final[Mapping[str, Callable[[Opening], Awaitable[Cluster]]]] = {"docker": _containers}
+async def _hosts(opening: Opening) -> Cluster:
+    experiment = opening.experiment
+    hosts, system = experiment.hosts, plugins.load("system", experiment.system)
+    assert hosts is not None, "an experiment on hosts has an inventory"
+    return HostsCluster(
+        opening.name,
+        hosts,
+        needs={plugins.load("fault", kind).needs for kind in experiment.nemesis},
+        demands=system.demands() if isinstance(system, Demanding) else {},
+        say=opening.shown.say,
+        keep=experiment.keep,
+    )
+
+
+_MAKERS: Final[Mapping[str, Callable[[Opening], Awaitable[Cluster]]]] = {"docker": _containers, "ssh": _hosts}
 """By the name of the place. What a maker gives back is not up yet."""
 
 

@@ -79,6 +79,14 @@ class KeyValue(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Demanding(Protocol):
+    """A system whose nodes need what a host of somebody's may lack (node images have it)."""
+
+    def demands(self) -> Mapping[str, str]:
+        """What must be there, by a name that people can install it by -> a shell command that succeeds where it is."""
+
+
 class System(Protocol):
     @property
     def name(self) -> str: ...

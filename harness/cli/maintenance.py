@@ -10,7 +10,10 @@ from harness import plugins
 from harness.cli.options import debug_option, json_option
 from harness.cluster.cleanup import Cleaned
 from harness.cluster.cleanup import clean as clean_up
+from harness.cluster.hosts.cleanup import clean_hosts
+from harness.cluster.hosts.inventory import read_inventory
 from harness.doctor import examine
+from harness.errors import CannotRun
 from harness.image import build
 
 EXIT_LACKING = 3
@@ -34,12 +37,29 @@ def build_image(base: str | None, system: str, debug: bool) -> None:
 @click.command()
 @click.option("--force", is_flag=True, help="Clusters that are in use too.")
 @click.option("--images", is_flag=True, help="Node images of former versions too.")
+@click.option("--inventory", help="Clean the hosts of this inventory instead of this machine.")
 @debug_option
-def clean(force: bool, images: bool, debug: bool) -> None:
-    """Remove the containers, networks and volumes that killed runs (and --keep) left behind."""
+def clean(force: bool, images: bool, inventory: str | None, debug: bool) -> None:
+    """Remove the containers, networks and volumes that killed runs (and --keep) left behind.
+
+    With --inventory: what they left on hosts, and nothing here.
+    """
+    if inventory is not None:
+        _clean_hosts(inventory, force)
+        return
     cleaned = clean_up(force=force, images=images)
     for line in _what_was_cleaned(cleaned):
         click.echo(line)
+
+
+def _clean_hosts(inventory: str, force: bool) -> None:
+    cleaned = clean_hosts(read_inventory(inventory), force=force)
+    lines = [f"removed {what}" for what in sorted(cleaned.removed)]
+    lines += [f"in use, left alone (--force removes it too): {what}" for what in sorted(cleaned.in_use)]
+    for line in lines or ["nothing was left behind"] * (not cleaned.troubles):
+        click.echo(line)
+    if cleaned.troubles:
+        raise CannotRun(" ".join(sorted(cleaned.troubles)))
 
 
 def _what_was_cleaned(cleaned: Cleaned) -> list[str]:

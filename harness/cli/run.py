@@ -39,7 +39,10 @@ from results.summary import summary
 @click.option("--schedule", help="A TOML file with the faults, instead of drawn ones, and perhaps the operations.")
 @click.option("--read-mode", help="linearizable, lease, sequential or stale.  [default: each workload's own]")
 @click.option("--judge-reads", help="The read mode by whose promise reads are judged.  [default: each by its own]")
-@click.option("--cluster", help="Where the nodes are: docker, or sim, in virtual time.  [default: docker]")
+@click.option(
+    "--cluster", help="Where the nodes are: docker; ssh, on hosts; or sim, in virtual time.  [default: docker]"
+)
+@click.option("--inventory", help="ssh: a TOML file that names the hosts.")
 @click.option(
     "--swarm/--no-swarm",
     default=None,
@@ -47,7 +50,7 @@ from results.summary import summary
 )
 @click.option("--fork", help="sim: SECONDS:SALT[:STREAM+...], comma-separated: from then on choices go on differently.")
 @click.option("--system", help="The system under test.  [default: raft]")
-@click.option("--nodes", type=int, help="Nodes of the cluster.  [default: 5]")
+@click.option("--nodes", type=int, help="Nodes of the cluster.  [default: 5; ssh: all hosts]")
 @click.option("--concurrency", help="Client processes of each workload; 3n is three for each node.  [default: 2n]")
 @click.option("--rate", type=float, help="Operations a second, all together; 0: as fast as can be.  [default: 200]")
 @click.option("--keys", type=int, help="Keys in use at once, for each workload.  [default: 5]")

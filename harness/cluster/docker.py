@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -32,6 +32,7 @@ from harness.cluster.limits import ContainerLimits
 from harness.cluster.over_ssh import capabilities
 from harness.cluster.over_ssh.disks import wait_for_disk
 from harness.cluster.owner import owner
+from harness.cluster.together import all_of, to_the_end
 from harness.control.keys import generate, private_text, public_text
 from harness.control.ssh import Endpoint, SshControl
 from harness.errors import CannotRun, ControlError
@@ -134,10 +135,10 @@ class DockerCluster:
         network = await _in_thread(self._make_network, client)
         client_key = generate()
         made = [_in_thread(self._make_node, client, network, name, client_key) for name in self._node_names]
-        self._nodes = tuple(await _all(made))
-        await _all([self._connect(client, node) for node in self._nodes])
+        self._nodes = tuple(await all_of(made))
+        await all_of([self._connect(client, node) for node in self._nodes])
         if self._frail_disks:
-            await _all([wait_for_disk(node) for node in self._nodes])
+            await all_of([wait_for_disk(node) for node in self._nodes])
 
     async def _connect(self, client: docker.DockerClient, node: Node) -> None:
         """Until the node's daemon answers, or its container is no more."""
@@ -267,19 +268,4 @@ def _last_words(client: docker.DockerClient, facts: dict[str, Any]) -> str:
 
 async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
     """Waits for the work's end also when cancelled: what it makes must be there to be removed."""
-    working = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait([working])
-        working.exception()  # nobody else will ask for it
-        raise
-
-
-async def _all(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """All results, or the first exception once all have ended."""
-    outcomes = await asyncio.gather(*works, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
+    return await to_the_end(asyncio.get_running_loop().run_in_executor(None, work, *arguments))

@@ -60,6 +60,11 @@ class SshControl:
         self._closed = False
         self._names = count(1)
 
+    @property
+    def name(self) -> str:
+        """The node's."""
+        return self._endpoint.name
+
     async def connect(self, *, timeout_s: float = DIAL_TIMEOUT_S) -> None:
         """Dials until the daemon answers: for a node that is only just starting. Raises ControlError."""
         await self._in_thread(lambda: self._dial_until(time.monotonic() + timeout_s))

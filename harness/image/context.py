@@ -6,8 +6,10 @@ them is noticed by itself.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -19,6 +21,9 @@ from harness.systems.raft.source import node_files, pack, shipped_source
 _SCRIPTS: Final = "rootfs/usr/local/bin/"
 _LIBRARY: Final = "libfaketime.so.1"
 _HASH_DIGITS: Final = 12
+_ELF_MACHINE: Final = slice(18, 20)
+"""Where an ELF file says what it is for."""
+_MACHINES: Final = {62: "x86_64", 183: "aarch64"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,22 @@ RUN export DEBIAN_FRONTEND=noninteractive \\
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 """
     return BuildContext({"Dockerfile": dockerfile.encode()})
+
+
+@cache
+def host_archive() -> bytes:
+    """A tar archive of what a host needs that has nothing of ours, in the folders of `harness.cluster.layout.under`.
+    Raises CannotRun."""
+    root = shipped_source()
+    scripts = {f"tools/{path.name}": path.read_bytes() for path in (root / "bin").iterdir() if path.is_file()}
+    sources = {f"code/node_image/{path}": content for path, content in node_files(root).items()}
+    return pack({**scripts, **sources, f"tools/{_LIBRARY}": faketime_library()}, executable="tools/")
+
+
+def faketime_machine() -> str:
+    """For which machines that library is, as `uname -m` calls them. Raises CannotRun."""
+    number = int.from_bytes(faketime_library()[_ELF_MACHINE], "little")
+    return _MACHINES.get(number, platform.machine())
 
 
 def faketime_library() -> bytes:

@@ -7,11 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.image.context import faketime_path
 from harness.systems.raft.source import shipped_source
 
 TOOLS = shipped_source() / "bin"
@@ -33,8 +35,9 @@ def state(tmp_path: Path) -> Iterator[Path]:
         os.kill(int(found), signal.SIGKILL)
 
 
-def start(state: Path, source: str, port: int) -> subprocess.CompletedProcess[str]:
-    server = [str(state), str(state / "log"), str(port), "WHOSE=ours", sys.executable, "-S", "-c", source]
+def start(state: Path, source: str, port: int, *variables: str) -> subprocess.CompletedProcess[str]:
+    command = ["WHOSE=ours", *variables, sys.executable, "-S", "-c", source]
+    server = [str(state), str(state / "log"), str(port), *command]
     return subprocess.run(["sh", str(TOOLS / "node-start"), *server], capture_output=True, text=True, timeout=30)
 
 
@@ -42,6 +45,13 @@ def pid(state: Path) -> str:
     found = subprocess.run(["sh", str(TOOLS / "node-pid"), str(state)], capture_output=True, text=True, timeout=30)
     assert (found.returncode, found.stderr) == (0, "")
     return found.stdout.strip()
+
+
+def wait(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, f"not within 30 s: {what}"
+        time.sleep(0.01)
 
 
 def free_port() -> int:
@@ -64,10 +74,34 @@ def test_a_server_is_started_once_found_and_started_again(state: Path) -> None:
     os.kill(int(first.stdout), signal.SIGSTOP)
     assert pid(state) == first.stdout.strip()
     os.kill(int(first.stdout), signal.SIGKILL)
+    wait(lambda: pid(state) == "", "the server is gone")
     again = start(state, source, port)
     assert again.returncode == 0
     assert again.stdout != first.stdout
     assert (state / "faketime").read_text() == "+5\n"
+
+
+def test_libfaketime_leaves_no_names_behind_when_its_process_is_killed(state: Path) -> None:
+    port = free_port()
+    (state / "faketime").write_text("+500\n")
+    variables = [
+        f"LD_PRELOAD={faketime_path()}",
+        f"FAKETIME_TIMESTAMP_FILE={state}/faketime",
+        "FAKETIME_NO_CACHE=1",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+    ]
+    tells = "import time\nlistening.accept()\nprint(time.time(), flush=True)\nsignal.pause()"
+    source = LISTENS.format(port=port).replace("signal.pause()", tells)
+    server = start(state, source, port, *variables).stdout.strip()
+    names = [name for name in os.listdir("/dev/shm") if name.endswith(f"_{server}")]
+    assert names == []
+    (state / "new").write_text("-500\n")
+    (state / "new").replace(state / "faketime")
+    with socket.create_connection(("127.0.0.1", port)):
+        wait(lambda: len((state / "log").read_text().split()) == 2, "the server tells its time")
+    said = (state / "log").read_text().split()
+    assert -560 < float(said[1]) - time.time() < -440, "what has lost its names still works"
+    os.kill(int(server), signal.SIGKILL)
 
 
 def test_a_server_that_ends_at_once_says_its_last_words(state: Path) -> None:

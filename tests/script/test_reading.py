@@ -101,7 +101,10 @@ GOOD = fault('kind = "kill"\nnodes = ["n1"]')
         (fault(""), "at [[fault]] 1 (line 1): it has no 'kind'."),
         (GOOD + fault('kind = "kil"'), "at [[fault]] 2 (line 6): there is no fault named 'kil': did you mean 'kill'?"),
         ('fault = [{at = 1, for = 2, kind = "kil"}]', "at [[fault]] 1: there is no fault named 'kil'"),
-        (fault('kind = "kill"'), "it takes a 'variant' (one, minority, leader, followers, majority, all), or says itself"),
+        (
+            fault('kind = "kill"'),
+            "it takes a 'variant' (one, minority, leader, followers, majority, all), or says itself",
+        ),
         (fault('kind = "kill"\nvariant = "lead"'), "no variant of kill named 'lead': did you mean 'leader'?"),
         (fault('kind = "kill"\nvariant = 3'), "'variant' takes a name, not 3."),
         (fault('kind = "kill"\nvariant = "all"\nnodes = ["n1"]'), "it has a 'variant' and 'nodes'"),

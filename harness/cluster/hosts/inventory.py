@@ -33,7 +33,7 @@ SUDO: Final = "sudo"
 NONE: Final = "none"
 ROOT: Final = "root"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_FOLDER: Final = re.compile(r"/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+FOLDER: Final = re.compile(r"/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 """libfaketime's library is named in a list that blanks and colons part."""
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[?[0-9A-Fa-f:.]+\]?")
 
@@ -161,7 +161,7 @@ def _check_entry(entry: _Entry) -> None:
         raise BadInput(f"'become' takes {SUDO!r} or {NONE!r}, not {entry.become!r}")
     if not entry.user.strip() or entry.user.startswith("-"):
         raise BadInput(f"'user' takes a user's name, not {entry.user!r}")
-    if entry.folder is not None and not _FOLDER.fullmatch(entry.folder):
+    if entry.folder is not None and not FOLDER.fullmatch(entry.folder):
         raise BadInput(f"'folder' takes an absolute path of letters, digits, '.', '_' and '-', not {entry.folder!r}")
     if entry.host_key is not None and entry.known_hosts is not None:
         raise BadInput("it takes either 'host-key' or 'known-hosts'")

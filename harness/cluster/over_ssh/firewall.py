@@ -5,7 +5,7 @@ Only chains whose name begins with `raftstorm-` are ever touched, and the jumps 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from harness.cluster import Node
@@ -19,10 +19,12 @@ def chain_of(fault: str) -> str:
     return PREFIX + fault
 
 
-async def block(node: Node, fault: str, sources: Mapping[str, str]) -> None:
-    """Drops what comes from these sources (name -> address). Doing it twice is doing it once. Raises Trouble."""
+async def block(node: Node, fault: str, sources: Mapping[str, str], *, spared: Iterable[int] = ()) -> None:
+    """Drops what comes from these sources (name -> address), but for TCP to and from ports that are spared. Doing it
+    twice is doing it once. Raises Trouble."""
     chain = chain_of(fault)
-    rules = "".join(f"-A {chain} -s {address} -j DROP\n" for address in sources.values())
+    rules = "".join(f"-A {chain} -p tcp --{end} {port} -j RETURN\n" for port in spared for end in ("sport", "dport"))
+    rules += "".join(f"-A {chain} -s {address} -j DROP\n" for address in sources.values())
     table = f"*filter\n:{chain} - [0:0]\n{rules}COMMIT\n"
     jump = f"INPUT -j {chain}"
     await run(

@@ -1,11 +1,11 @@
-"""Network faults by packet filter: rules on the receiving node that drop what comes from a peer's address.
+"""Network faults by a barrier (barrier.py): on containers and hosts a packet filter, on one machine a relay.
 
-Each fault has a chain of its own, so that cuts of several faults add up, and healing takes away one fault's chain and
-nothing else: neither another fault's nor the machine's own rules. The control line and clients come from other
-addresses than peers do, so they are never cut.
+Each fault has rules of its own, so that cuts of several faults add up, and healing takes away one fault's rules and
+nothing else: neither another fault's nor the machine's own. The control line and clients come from other addresses
+than peers do, so they are never cut.
 
-A cut is believed when probes from the source go unanswered *and* the target's rule has counted dropped packets; the
-probes themselves are dropped, so there always are some. It is lifted when the rule is gone and a probe is answered.
+A cut is believed when probes from the source go unanswered *and* the target's rule has held something back; the probes
+themselves are held, so there always is something. It is lifted when the rule is gone and a probe is answered.
 A link that another fault still cuts, either way (a probe needs both), is not probed; there, the rule being gone is all
 that can be known.
 """
@@ -16,8 +16,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from harness.cluster import Evidence, Link, Node
-from harness.cluster.over_ssh import firewall
-from harness.cluster.over_ssh.probe import REACHED, SILENT, address, probe
+from harness.cluster.over_ssh.barrier import Barrier, PacketFilter
+from harness.cluster.over_ssh.probe import REACHED, SILENT
 from harness.cluster.over_ssh.shell import Trouble, by_name, evidence
 from harness.world import World
 from harness.world.gather import gather
@@ -31,8 +31,10 @@ HEALED_PROBE_S: Final = 1.0
 
 
 class ShellNetwork:
-    def __init__(self, world: World, nodes: Sequence[Node]) -> None:
+    def __init__(self, world: World, nodes: Sequence[Node], barrier: Barrier | None = None) -> None:
+        """`barrier` None: a packet filter."""
         self._world = world
+        self._barrier = barrier or PacketFilter()
         self._nodes = by_name(nodes)
         self._cuts: dict[str, frozenset[Link]] = {}
 
@@ -46,7 +48,7 @@ class ShellNetwork:
 
     async def _cut(self, fault: str, links: frozenset[Link]) -> Evidence:
         sources = self._sources(links)
-        blocks = {name: firewall.block(self._nodes[name], fault, sources[name]) for name in sources}
+        blocks = {name: self._barrier.block(self._nodes[name], fault, sources[name]) for name in sources}
         await gather(self._world, blocks, name="cut")
         proof = await self._proof(fault, links, sources)
         for _ in range(CUT_PROOFS - 1):
@@ -55,17 +57,17 @@ class ShellNetwork:
             proof = await self._proof(fault, links, sources)
         return proof
 
-    async def _proof(self, fault: str, links: frozenset[Link], sources: Mapping[str, Mapping[str, str]]) -> Evidence:
+    async def _proof(self, fault: str, links: frozenset[Link], sources: Mapping[str, Mapping[str, Node]]) -> Evidence:
         outcomes = await self._probe(links, CUT_PROBE_S)
-        counts = {name: firewall.dropped(self._nodes[name], fault, sources[name]) for name in sources}
-        dropped = await gather(self._world, counts, name="count")
+        counts = {name: self._barrier.held(self._nodes[name], fault, sources[name]) for name in sources}
+        held = await gather(self._world, counts, name="count")
         reached = [f"{link.source} still reaches {link.target}" for link in outcomes if outcomes[link] != SILENT]
         unproven = [
-            f"{link.target} has dropped nothing from {link.source}"
+            f"{link.target} is kept from nothing of {link.source}"
             for link in sorted(links)
-            if not dropped[link.target][link.source]
+            if not held[link.target][link.source]
         ]
-        return evidence({"probes": by_link(outcomes), "dropped_packets": dropped}, reached + unproven)
+        return evidence({"probes": by_link(outcomes), self._barrier.counted: held}, reached + unproven)
 
     async def heal(self, fault: str) -> Evidence:
         try:
@@ -78,11 +80,11 @@ class ShellNetwork:
 
     async def _heal(self, fault: str, links: frozenset[Link]) -> Evidence:
         targets = self._sources(links)
-        unblocks = {name: firewall.unblock(self._nodes[name], fault) for name in targets}
+        unblocks = {name: self._barrier.unblock(self._nodes[name], fault) for name in targets}
         await gather(self._world, unblocks, name="heal")
         left = await self._leftovers(targets)
         outcomes = await self._probe(self._uncut(links, fault), HEALED_PROBE_S)
-        kept = [f"{name} still has the rules of {fault}" for name in left if firewall.chain_of(fault) in left[name]]
+        kept = [f"{name} still has the rules of {fault}" for name in left if self._barrier.rule_of(fault) in left[name]]
         return evidence({"probes": by_link(outcomes), "rules_left": kept}, kept + unreached(outcomes))
 
     async def verify_healed(self) -> Evidence:
@@ -95,11 +97,11 @@ class ShellNetwork:
         kept = [f"{name} still has the rules {', '.join(left[name])}" for name in left if left[name]]
         return evidence({"probes": by_link(outcomes)}, kept + unreached(outcomes))
 
-    def _sources(self, links: Iterable[Link]) -> dict[str, dict[str, str]]:
-        """By target: the sources that it is to hear no more, with their addresses."""
-        sources: dict[str, dict[str, str]] = {}
+    def _sources(self, links: Iterable[Link]) -> dict[str, dict[str, Node]]:
+        """By target: the sources that it is to hear no more."""
+        sources: dict[str, dict[str, Node]] = {}
         for source, target in sorted(links):
-            sources.setdefault(target, {})[source] = address(self._nodes[source])[0]
+            sources.setdefault(target, {})[source] = self._nodes[source]
         return sources
 
     def _uncut(self, links: Iterable[Link], fault: str) -> list[Link]:
@@ -112,12 +114,14 @@ class ShellNetwork:
         targets: dict[str, dict[str, Node]] = {}
         for source, target in sorted(links):
             targets.setdefault(source, {})[target] = self._nodes[target]
-        probes = {name: probe(self._nodes[name], targets[name], timeout_s=timeout_s) for name in targets}
+        probes = {name: self._barrier.probe(self._nodes[name], targets[name], timeout_s=timeout_s) for name in targets}
         outcomes = await gather(self._world, probes, name="probe")
         return {Link(source, target): outcomes[source][target] for source in outcomes for target in outcomes[source]}
 
     async def _leftovers(self, names: Iterable[str]) -> dict[str, list[str]]:
-        return await gather(self._world, {name: firewall.leftovers(self._nodes[name]) for name in names}, name="rules")
+        return await gather(
+            self._world, {name: self._barrier.leftovers(self._nodes[name]) for name in names}, name="rules"
+        )
 
 
 def unreached(outcomes: Mapping[Link, str]) -> list[str]:

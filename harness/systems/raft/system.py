@@ -52,6 +52,9 @@ class RaftSystem:
         if bug is not None and bug not in known:
             raise unknown("bug", bug, sorted(known))
 
+    def demands(self) -> Mapping[str, str]:
+        return {"python3-msgpack": "python3 -c 'import msgpack'"}
+
     async def install(self, nodes: Sequence[Node], options: Mapping[str, Any]) -> None:
         self.check(options)
         changed = options.get("source") is not None
