@@ -116,8 +116,9 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
         return None if self.inventory is None else read_inventory(self.inventory).first(self.nodes)
 
     @property
-    def system_options(self) -> dict[str, str | None]:
-        return {"source": self.node_source, "bug": self.bug}
+    def system_options(self) -> dict[str, Any]:
+        """Of an experiment that has been `validated`."""
+        return {"source": self.node_source, "bug": self.bug, "small_files": needs_frail_disks(self.nemesis)}
 
     @property
     def workload_options(self) -> WorkloadOptions:

@@ -49,7 +49,7 @@ class Control:
                 command = json.loads(await _line(stream))
                 answer = await self._obey(command)
             except (ValueError, KeyError, TypeError, OSError) as error:
-                answer = {"error": f"{type(error).__name__}: {error}"}
+                answer = {"error": str(error) or type(error).__name__}
             with trio.move_on_after(5):
                 await stream.send_all(json.dumps(answer).encode() + b"\n")
 

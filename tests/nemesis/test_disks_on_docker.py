@@ -23,8 +23,7 @@ from tests.nemesis.test_on_docker import NAMES, Site, on_docker, proven
 pytestmark = pytest.mark.docker
 
 CORRUPT, DISK_FAILED = "cannot start from what is stored", "the disk failed, the node stops"
-SMALL_FILES: dict[str, Any] = {"segment_bytes": 20_000, "snapshot_every_entries": 150, "trailing_entries": 20}
-"""So that there are snapshots, and segments that are not the last."""
+SMALL_FILES: dict[str, Any] = {"segment_bytes": 4 << 10, "snapshot_every_entries": 150, "trailing_entries": 20}
 
 
 @asynccontextmanager
@@ -173,7 +172,7 @@ async def until_there_are_old_segments(site: Site, name: str) -> None:
 
 async def the_disk_itself_is_gone(site: Site) -> None:
     """That is trouble, and nothing that a server did."""
-    await site.shell("n1", "kill -9 $(pgrep -f node_image.disk)")
+    await site.shell("n1", "kill -9 $(pgrep -f '[n]ode_image.disk')")
     assert site.capabilities.disks is not None
     assert site.capabilities.power is not None
     for doing in (site.capabilities.disks.verify_healed(), site.capabilities.power.cut(["n1"])):

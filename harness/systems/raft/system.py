@@ -31,8 +31,14 @@ PACKAGE: Final = "node_image"
 ENVIRONMENT: Final = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
 
 
+SMALL_FILES: Final = {"segment_bytes": 32 << 10, "snapshot_every_entries": 500, "trailing_entries": 100}
+"""With a few hundred operations a second there is a snapshot every few seconds, and mostly a segment that is not the
+last: files are renamed and removed, and can be harmed."""
+
+
 class RaftSystem:
-    """A `System`. Options: `bug`, `source` (a changed node's folder), and `config`: fields of the node's own
+    """A `System`. Options: `bug`, `source` (a changed node's folder), `small_files` (of nodes whose disks can fail: a
+    short run is to have many of them), and `config`: fields of the node's own
     configuration, such as election_timeout_s, or `voters`: those that vote at the beginning, where not all nodes do."""
 
     name = "raft"
@@ -111,6 +117,7 @@ def configuration(node: Node, nodes: Sequence[Node], options: Mapping[str, Any])
         "data": layout.data,
         "trace": trace_path(node),
         "bug": options.get("bug"),
+        **(SMALL_FILES if options.get("small_files") else {}),
         **options.get("config", {}),
     }
 
