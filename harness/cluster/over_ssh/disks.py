@@ -21,6 +21,8 @@ from harness.errors import ControlError, ServerEnded
 from harness.system import System
 from harness.world import World
 
+ANSWER_S: Final = 30.0
+"""An answer takes a few hundredths of a second; on a machine that is very busy it has taken ten."""
 AT_WORK_S: Final = 3.0
 """So long a server has for doing what the power's failing waits for; then it fails anyhow."""
 STATUS: Final = {"do": "status"}
@@ -50,7 +52,7 @@ _NO_ANSWER: Final = 2
 
 async def wait_for_disk(node: Node) -> None:
     """Until the file system under the node's data folder is there. Raises ControlError."""
-    finished = await node.control.run("node-disk wait", timeout_s=20.0)
+    finished = await node.control.run("node-disk wait", timeout_s=ANSWER_S)
     if finished.exit_code != 0:
         raise ControlError(f"Node {node.name} has no disk that can fail: {reason(finished)}")
 
@@ -58,7 +60,7 @@ async def wait_for_disk(node: Node) -> None:
 async def ask(node: Node, *words: dict[str, Any] | str) -> list[Details]:
     """One answer a word (see node_image/bin/node-disk). Raises Trouble for what was not done, ControlError."""
     spoken = [word if isinstance(word, str) else msgspec.json.encode(word).decode() for word in words]
-    finished = await node.control.run(shlex.join(["node-disk", *spoken]))
+    finished = await node.control.run(shlex.join(["node-disk", *spoken]), timeout_s=ANSWER_S)
     if finished.exit_code == _NO_ANSWER:
         raise ControlError(f"The disk of node {node.name} could not be controlled: {reason(finished)}")
     if finished.exit_code != 0:
