@@ -31,7 +31,7 @@ from harness.workload import WorkloadOptions, owner
 from harness.world.streams import Fork, parse_fork
 
 CLUSTERS: Final = {
-    "docker": ("network", "processes", "clocks", "power", "disks", "membership", "limits"),
+    "docker": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "limits"),
     "ssh": ("network", "processes", "clocks", "membership"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }

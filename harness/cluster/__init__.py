@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import msgspec
 
 from harness.cluster.layout import IMAGE, Layout
+from harness.on_nodes.hindrance import Hindrance as Hindrance
 
 if TYPE_CHECKING:
     from harness.system import System
@@ -105,26 +106,18 @@ class Clocks(Protocol):
         """Whether every node's server tells the true time."""
 
 
-class Hindrance(msgspec.Struct, kw_only=True, frozen=True):
-    """What links do to messages. Probabilities, and seconds."""
-
-    loss: float = 0.0
-    duplicate: float = 0.0
-    slow: float = 0.0
-    """How often a message takes up to `slow_s` longer, so that later ones overtake it."""
-    slow_s: float = 0.0
-    delay_s: float = 0.0
-    """Added to every message's."""
-    clogged: bool = False
-    """Messages wait, and come when the fault ends."""
-
-
 class Packets(Protocol):
     async def disturb(self, fault: str, links: Collection[Link], hindrance: Hindrance) -> Evidence:
-        """One hindrance a link: where two faults disturb the same link, the later one's holds until it is lifted."""
+        """Where several faults disturb the same link, it does all of what they ask for (`hindrance.together`)."""
 
-    async def calm(self, fault: str) -> Evidence: ...
-    async def verify_healed(self) -> Evidence: ...
+    async def holds(self, fault: str) -> Evidence:
+        """Whether what `disturb` put in for this fault is still there."""
+
+    async def calm(self, fault: str) -> Evidence:
+        """Takes away what `disturb` put in for this fault, and nothing else. Safe to call again."""
+
+    async def verify_healed(self) -> Evidence:
+        """Whether no link is disturbed."""
 
 
 class Power(Protocol):

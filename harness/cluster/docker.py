@@ -46,9 +46,9 @@ STORE: Final = "/var/lib/raftstorm-store"
 
 T = TypeVar("T")
 
-CAPABILITIES: Final = ("NET_ADMIN", "SETUID", "SETGID", "SYS_CHROOT")
-"""Packet filters, and what sshd needs to separate its privileges. Killing and stopping needs none: everything runs as
-root in there. The clock cannot be set (no SYS_TIME)."""
+CAPABILITIES: Final = ("NET_ADMIN", "NET_RAW", "SETUID", "SETGID", "SYS_CHROOT")
+"""Packet filters, pings and copies of packets, and what sshd needs to separate its privileges. Killing and stopping
+need none: everything runs as root in there. The clock cannot be set (no SYS_TIME)."""
 
 MOUNTING: Final = "SYS_ADMIN"
 """What a file system in user space needs: given to nodes that are to have one, and to no others."""

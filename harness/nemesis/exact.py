@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Final
 
 from harness.cluster import Link
@@ -21,6 +21,8 @@ EXACT: Final = "exact"
 AFTER_EFFECTS: Final = "after_effects"
 """The detail of a fault that does not come at once. Played again, it is asked for when it was asked for: it waits
 itself."""
+LEAST_BYTES_S: Final = 1000
+"""A packet that fills a frame takes longer than a second and a half to get over a link that is narrower."""
 MOST_S: Final = 1e6
 """Seconds that a clock may be off: eleven days."""
 
@@ -75,6 +77,14 @@ def fraction(details: Mapping[str, Any], name: str) -> float:
     value = details.get(name, 0.0)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise BadInput(f"{name!r} takes a probability from 0 to 1, not {value!r}")
+    return float(value)
+
+
+def bytes_per_s(details: Mapping[str, Any]) -> float:
+    """A link's width. Raises BadInput."""
+    value = details.get("bytes_per_s")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_BYTES_S <= value < inf:
+        raise BadInput(f"'bytes_per_s' takes bytes a second, {LEAST_BYTES_S} or more, not {value!r}")
     return float(value)
 
 

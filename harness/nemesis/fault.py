@@ -50,6 +50,8 @@ class Variant(NamedTuple):
     """It takes the quorum away, so a schedule keeps it short: a cluster that stands still shows nothing new."""
     long: bool = False
     """It takes its time, so a schedule never keeps it short."""
+    simulated: bool = True
+    """Whether it is in the deck of simulated runs too."""
 
 
 SINGLE: Final = ("one", "leader", "node", "link")

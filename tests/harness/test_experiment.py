@@ -19,6 +19,7 @@ EVERY_KIND = {
     "disk",
     "kill",
     "membership",
+    "packets",
     "memory",
     "partition",
     "pause",

@@ -116,7 +116,7 @@ def test_shapes_of_packets_power_and_disk_faults(kind: FaultKind, details: dict[
 @pytest.mark.parametrize(
     ("kind", "details", "sentence"),
     [
-        (PACKETS, {"links": [["n1", "n2"]]}, "takes 'loss', 'duplicate', 'slow', 'delay_s' or 'clogged'"),
+        (PACKETS, {"links": [["n1", "n2"]]}, "takes 'loss', 'duplicate', 'corrupt', 'slow', 'delay_s', "),
         (PACKETS, {"links": [["n1", "n9"]], "loss": 0.1}, "there is no node 'n9'"),
         (PACKETS, {"links": [["n1"]], "loss": 0.1}, "each of the 'links' takes two nodes"),
         (PACKETS, {"links": [["n1", "n1"]], "loss": 0.1}, "'links' names a node twice"),
@@ -124,6 +124,7 @@ def test_shapes_of_packets_power_and_disk_faults(kind: FaultKind, details: dict[
         (PACKETS, {"links": [["n1", "n2"]], "loss": 2}, "'loss' takes a probability from 0 to 1, not 2"),
         (PACKETS, {"links": [["n1", "n2"]], "clogged": 1}, "'clogged' takes true or false, not 1"),
         (PACKETS, {"links": [["n1", "n2"]], "delay_s": -1}, "'delay_s' takes seconds above 0"),
+        (PACKETS, {"links": [["n1", "n2"]], "bytes_per_s": 10}, "'bytes_per_s' takes bytes a second, 1000 or more"),
         (PACKETS, {"links": [["n1", "n2"]], "lost": 1}, "a packets fault has no 'lost': did you mean 'loss'?"),
         (POWER, {"nodes": ["n1"], "after_effects": -1}, "'after_effects' takes a whole number from 0, not -1"),
         (POWER, {"nodes": ["n1"], "after_effects": True}, "'after_effects' takes a whole number"),

@@ -135,20 +135,12 @@ def test_a_finding_of_the_simulator_makes_the_run_invalid(capsys: pytest.Capture
         (["--cluster", "sim", "--system", "etcd"], "Only the bundled node can be simulated"),
         (["--swarm"], "--swarm is for simulated runs: give --cluster sim too."),
         (["--cluster", "sim", "--nemesis", "packet"], "There is no fault named 'packet': did you mean 'packets'?"),
-        (
-            ["--nemesis", "kill,packets"],
-            "--cluster docker cannot do packets faults, which need control over its packets: give --cluster sim.",
-        ),
-        (["--nemesis", "power"], "cannot do power faults, which need control over its power"),
-        (["--nemesis", "disk"], "cannot do disk faults, which need control over its disks"),
-        (["--schedule", "s.toml"], "cannot do power faults, which need control over its power"),
         (["--cluster", "sim", "--bug", "no-such-bug"], "no-such-bug"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_sentence(
     options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("s.toml").write_text('[[fault]]\nat = 1\nfor = 2\nkind = "power"\nnodes = ["n1"]\n')
     assert command("run", *options) == 3
     said = capsys.readouterr().err.strip()
     assert sentence in said

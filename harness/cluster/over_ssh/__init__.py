@@ -12,6 +12,7 @@ from harness.cluster import Capabilities, Node
 from harness.cluster.over_ssh.clocks import ShellClocks
 from harness.cluster.over_ssh.disks import ShellDisks, ShellPower
 from harness.cluster.over_ssh.network import ShellNetwork
+from harness.cluster.over_ssh.packets import ShellPackets
 from harness.cluster.over_ssh.processes import ShellProcesses
 from harness.system import ChangesMembers, System
 from harness.world import World
@@ -24,6 +25,7 @@ def capabilities(world: World, nodes: Sequence[Node], system: System, *, frail_d
         network=ShellNetwork(world, nodes),
         processes=ShellProcesses(world, nodes, system),
         clocks=ShellClocks(world, nodes, system),
+        packets=ShellPackets(world, nodes),
         membership=system.membership(world, nodes) if isinstance(system, ChangesMembers) else None,
         power=ShellPower(world, nodes, system) if frail_disks else None,
         disks=ShellDisks(world, nodes, system) if frail_disks else None,

@@ -1,18 +1,61 @@
-"""Packet filter rules on one node: a chain for each fault, which drops what comes from the sources that it names.
+"""Packet filter rules on one node: a chain for each fault, which is jumped to from a chain of the machine's own.
 
-Only chains whose name begins with `raftstorm-` are ever touched, and the jumps to them from INPUT.
+    cuts              table filter, from INPUT: dropped, and counted
+    hindered packets  table raw, from PREROUTING: queued for the agent (harness.on_nodes.packets), but for what proofs
+                      go by. It is the earliest place: cuts and connection tracking meet a packet when it is let go
+
+Only chains whose name begins with `raftstorm-` are ever touched, and the jumps to them.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from harness.cluster import Node
 from harness.cluster.over_ssh.shell import run
 
 PREFIX: Final = "raftstorm-"
-_IPTABLES: Final = "iptables -w 5"
+FIRST_PROBE_PORT: Final = 61440
+"""Reachability is probed from this port on: above those that the kernel gives out by itself, and told by a mask."""
+_WAIT: Final = "-w 5"
+
+
+class Place(NamedTuple):
+    """Where chains are, and from where they are jumped to."""
+
+    table: str
+    hook: str
+
+    @property
+    def iptables(self) -> str:
+        return f"iptables {_WAIT}" + (f" -t {self.table}" if self.table != "filter" else "")
+
+    def restore(self, chain: str, rules: Iterable[str]) -> str:
+        """What `iptables-restore` is given: the chain with just these rules."""
+        lines = "".join(f"-A {chain} {rule}\n" for rule in rules)
+        return f"*{self.table}\n:{chain} - [0:0]\n{lines}COMMIT\n"
+
+    def jump(self, chain: str) -> str:
+        """A command. Doing it twice is doing it once."""
+        words = f"{self.hook} -j {chain}"
+        return f"{{ {self.iptables} -C {words} 2>/dev/null || {self.iptables} -I {words}; }}"
+
+    def removal(self, chain: str) -> str:
+        """A command that removes the chain if it is there, and does not fail."""
+        steps = (f"-D {self.hook} -j {chain}", f"-F {chain}", f"-X {chain}")
+        return "; ".join(f"{self.iptables} {step} 2>/dev/null" for step in steps) + "; true"
+
+    @property
+    def listing(self) -> str:
+        """A command that prints all rules (`our_chains` reads them)."""
+        return f"{self.iptables} -S"
+
+
+CUTS: Final = Place("filter", "INPUT")
+QUEUES: Final = Place("raw", "PREROUTING")
+RESTORE: Final = f"iptables-restore {_WAIT} --noflush"
 
 
 def chain_of(fault: str) -> str:
@@ -23,27 +66,34 @@ async def block(node: Node, fault: str, sources: Mapping[str, str], *, spared: I
     """Drops what comes from these sources (name -> address), but for TCP to and from ports that are spared. Doing it
     twice is doing it once. Raises Trouble."""
     chain = chain_of(fault)
-    rules = "".join(f"-A {chain} -p tcp --{end} {port} -j RETURN\n" for port in spared for end in ("sport", "dport"))
-    rules += "".join(f"-A {chain} -s {address} -j DROP\n" for address in sources.values())
-    table = f"*filter\n:{chain} - [0:0]\n{rules}COMMIT\n"
-    jump = f"INPUT -j {chain}"
-    await run(
-        node,
-        f"iptables-restore -w 5 --noflush && {{ {_IPTABLES} -C {jump} 2>/dev/null || {_IPTABLES} -I {jump}; }}",
-        input=table.encode(),
-    )
+    rules = [f"-p tcp --{end} {port} -j RETURN" for port in spared for end in ("sport", "dport")]
+    rules += [f"-s {address} -j DROP" for address in sources.values()]
+    await run(node, f"{RESTORE} && {CUTS.jump(chain)}", input=CUTS.restore(chain, rules).encode())
 
 
 async def unblock(node: Node, fault: str) -> None:
     """Removes this fault's chain, if it is there. `leftovers` tells whether it worked. Raises Trouble."""
+    await run(node, CUTS.removal(chain_of(fault)))
+
+
+def queueing(fault: str, sources: Iterable[str], queue: int) -> str:
+    """A command that queues what comes from these addresses, for whoever listens; nobody: packets pass. Left alone are
+    copies that were put in here (they come from the loopback device), answers to pings, and probes of reachability."""
     chain = chain_of(fault)
-    commands = (f"{_IPTABLES} -D INPUT -j {chain}", f"{_IPTABLES} -F {chain}", f"{_IPTABLES} -X {chain}")
-    await run(node, "; ".join(f"{command} 2>/dev/null" for command in commands) + "; true")
+    probes = f"{FIRST_PROBE_PORT}:65535"
+    rules = (
+        "-i lo -j RETURN",
+        "-p icmp --icmp-type echo-reply -j RETURN",
+        f"-p tcp --sport {probes} -j RETURN",
+        f"-p tcp --dport {probes} -j RETURN",
+        *(f"-s {source} -j NFQUEUE --queue-num {queue} --queue-bypass" for source in sources),
+    )
+    return f"printf %s {shlex.quote(QUEUES.restore(chain, rules))} | {RESTORE} && {QUEUES.jump(chain)}"
 
 
 async def dropped(node: Node, fault: str, sources: Mapping[str, str]) -> dict[str, int]:
     """Packets that the fault's rules have dropped, by the source's name. Raises Trouble."""
-    listing = await run(node, f"{_IPTABLES} -nvxL {chain_of(fault)}")
+    listing = await run(node, f"{CUTS.iptables} -nvxL {chain_of(fault)}")
     return dict(zip(sources, drop_counts(listing), strict=True))
 
 
@@ -54,8 +104,8 @@ def drop_counts(listing: str) -> list[int]:
 
 
 async def leftovers(node: Node) -> list[str]:
-    """The names of all chains of ours that are on the node, whichever run put them there. Raises Trouble."""
-    return our_chains(await run(node, f"{_IPTABLES} -S"))
+    """The names of all chains of ours for cuts that are on the node, whichever run put them there. Raises Trouble."""
+    return our_chains(await run(node, CUTS.listing))
 
 
 def our_chains(rules: str) -> list[str]:

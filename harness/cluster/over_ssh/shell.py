@@ -18,9 +18,9 @@ class Trouble(Exception):
     """Something on a node is not as it should be; `str(error)` says what, and becomes the evidence's trouble."""
 
 
-async def run(node: Node, command: str, *, input: bytes = b"") -> str:
+async def run(node: Node, command: str, *, input: bytes = b"", timeout_s: float = 10.0) -> str:
     """The command's stdout. Raises Trouble where it fails, ControlError where the node is out of reach."""
-    finished = await node.control.run(command, input=input)
+    finished = await node.control.run(command, input=input, timeout_s=timeout_s)
     if finished.exit_code != 0:
         raise Trouble(f"{node.name}: {reason(finished)}")
     return finished.stdout

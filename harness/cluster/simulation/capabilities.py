@@ -12,7 +12,7 @@ from harness.cluster import Capabilities, DiskFailure, Evidence, Harm, Hindrance
 from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
 from harness.cluster.simulation.disk import Damage
 from harness.cluster.simulation.machine import DiskSpeed, Machine
-from harness.cluster.simulation.network import FREE
+from harness.on_nodes.hindrance import together
 from harness.world.virtual import NS
 
 RESTART_S: Final = 0.05
@@ -164,6 +164,10 @@ class SimulatedPackets:
         self._hinder(listed)
         return _evidence({f"{link.source}->{link.target}": self._words(link) for link in listed})
 
+    async def holds(self, fault: str) -> Evidence:
+        links, _ = self._in_force[fault]
+        return _evidence({f"{link.source}->{link.target}": self._words(link) for link in links})
+
     async def calm(self, fault: str) -> Evidence:
         links, hindrance = self._in_force.pop(fault, ([], Hindrance()))
         for link in links:
@@ -178,16 +182,12 @@ class SimulatedPackets:
 
     def _hinder(self, links: Iterable[Link]) -> None:
         for link in links:
-            latest = FREE
-            for others, hindrance in self._in_force.values():
-                if link in others and not hindrance.clogged:
-                    latest = hindrance
-            self.cluster.network.hinder(link, latest)
+            hindrances = (hindrance for others, hindrance in self._in_force.values() if link in others)
+            self.cluster.network.hinder(link, together(one for one in hindrances if not one.clogged))
 
     def _words(self, link: Link) -> dict[str, Any]:
         way = self.cluster.network.way(*link)
-        now = way.hindrance
-        return {"loss": now.loss, "duplicate": now.duplicate, "slow": now.slow, "clogged": bool(way.clogs)}
+        return {**way.hindrance.as_dict(), "clogged": bool(way.clogs)}
 
 
 class SimulatedPower(_OnMachines):

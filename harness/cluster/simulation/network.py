@@ -5,8 +5,8 @@ own messages are doubled all the same, for Raft needs no such promise; a forward
 would be refused by a leader that has just been deposed, and the refusal be taken for the fate of the first.
 
 On a link from one node to another, messages arrive in the order in which they were sent, as over one connection, but
-where something hinders them. What would arrive while a link is cut is lost; what is sent into a clogged link waits,
-and comes when it is free again.
+where something hinders them. A message that is corrupted does not arrive: its checksum does not fit. What would arrive
+while a link is cut is lost; what is sent into a clogged link waits, and comes when it is free again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 
 from harness.cluster import Hindrance, Link
 from harness.cluster.simulation.messages import Witness
+from harness.on_nodes.hindrance import FREE
 from harness.world.virtual import NS, VirtualWorld
 from node_image.driver.wire import PeerMessage, decode, encode
 from node_image.replica.messages import ReplicaMessage
@@ -27,8 +28,6 @@ Deliver = Callable[[str, str, PeerMessage], None]
 
 DELAY_S: Final = 0.001
 """What a message takes where nothing hinders it: half of it at least, one and a half times it at most."""
-FREE: Final = Hindrance()
-"""Nothing is in the way."""
 
 
 @dataclass
@@ -39,6 +38,8 @@ class _Way:
     """When the message that was sent last arrives (ns)."""
     heard: int = 0
     """When something last did arrive (ns)."""
+    free: int = 0
+    """When a narrow link has carried all that was sent (ns)."""
     cuts: int = 0
     clogs: int = 0
     hindrance: Hindrance = FREE
@@ -89,10 +90,16 @@ class Network:
     def _brave(self, way: _Way, sender: str, to: str, number: int, data: bytes, copies: int) -> None:
         hindrance, rng = way.hindrance, self._rng
         for _ in range(copies):
-            if rng.random() < hindrance.loss:
+            if rng.random() < hindrance.loss or (hindrance.corrupt and rng.random() < hindrance.corrupt):
                 self._lose(number, sender, to)
                 continue
             delay = int((DELAY_S + hindrance.delay_s) * NS * (0.5 + rng.random()))
+            if hindrance.jitter_s:
+                delay = max(0, delay + int(hindrance.jitter_s * NS * (2 * rng.random() - 1)))
+            if hindrance.bytes_per_s:
+                now = self._world.now()
+                way.free = max(way.free, now) + int(len(data) / hindrance.bytes_per_s * NS)
+                delay += way.free - now
             if rng.random() < hindrance.slow:
                 late = delay + int(hindrance.slow_s * NS * rng.random())
                 self._world.call_at(self._world.now() + late, lambda: self._arrive(way, sender, to, number, data))

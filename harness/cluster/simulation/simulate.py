@@ -82,6 +82,7 @@ class _Simulation:
         self._world = VirtualWorld(experiment.seed, forks=experiment.forks)
         rng = self._world.random("swarm-nodes")
         plan = plan_of(experiment)
+        plan = replace(plan, kinds=swarm.simulated(plan.kinds))
         if script is not None:
             plan = _scripted(plan, script)
             experiment = plan.experiment

@@ -61,6 +61,18 @@ class SomeVariants:
         return self.kind.details_of(value)
 
 
+def simulated(kinds: Mapping[str, FaultKind]) -> dict[str, FaultKind]:
+    """The same kinds, without variants that are for real clusters alone."""
+    names = {
+        name: tuple(each for each, variant in kind.variants.items() if variant.simulated)
+        for name, kind in kinds.items()
+    }
+    return {
+        name: kind if len(names[name]) == len(kind.variants) else SomeVariants(kind, names[name])
+        for name, kind in kinds.items()
+    }
+
+
 def some_kinds(rng: Random, kinds: Mapping[str, FaultKind]) -> dict[str, FaultKind]:
     """At least one of them, where there is any; of each at least one variant."""
     names = sorted(kinds)
