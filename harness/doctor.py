@@ -1,7 +1,8 @@
-"""What this machine has and lacks for runs on Docker: one row for each thing, with a hint where it is missing.
+"""What this machine has and lacks for runs on Docker, and with local processes: one row for each thing, with a hint
+where it is missing.
 
-Everything is tried, not guessed: a port is bound, a network is made and removed, a packet filter rule is put into a
-container. Nothing is built or downloaded.
+Everything is tried, not guessed: a port is bound, a process gets another clock, a network is made and removed, a packet
+filter rule is put into a container. Nothing is built or downloaded.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -27,12 +30,14 @@ from harness.cluster.docker import privileges
 from harness.cluster.engine import OWNER_LABEL, RUN_LABEL, connect, reason, told
 from harness.cluster.fuse import DEVICE, MISSING, is_missing
 from harness.cluster.layout import IMAGE
+from harness.cluster.local import folders
+from harness.cluster.local.cluster import check_processes
 from harness.cluster.owner import owner
 from harness.errors import CannotRun, RaftstormError
 from harness.image import default_tag
 from harness.image.base import BOOTSTRAPPED, PREFERRED, present
 from harness.image.bootstrap import check_machine
-from harness.image.context import faketime_library
+from harness.image.context import faketime_library, faketime_path
 
 PORTS: Final = 10
 """A cluster of five publishes two ports a node."""
@@ -41,15 +46,18 @@ _ENGINE_DISK_GB: Final = 2.0
 _RESULTS_DISK_GB: Final = 0.5
 _MEMORY_GB: Final = 1.0
 _CPUS: Final = 2
+_CLOCK_S: Final = 10.0
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a run needs. `hint`: what to do about it, empty where there is nothing to do."""
+    """One thing that a run needs. `hint`: what to do about it, empty where there is nothing to do. `place`: the kind of
+    cluster that needs it; empty: all do."""
 
     item: str
     ok: bool
     found: str
     hint: str = ""
+    place: str = ""
 
 
 def examine(*, results: Path = Path("results/runs")) -> list[Row]:
@@ -57,15 +65,22 @@ def examine(*, results: Path = Path("results/runs")) -> list[Row]:
     return [replace(row, hint="") if row.ok else row for row in _rows(results)]
 
 
+def can_run(rows: Sequence[Row]) -> bool:
+    """Whether `raftstorm run` can do its work somewhere: all that every place needs, and all that one of them does."""
+    lacking = {row.place for row in rows if not row.ok}
+    return "" not in lacking and not {"docker", "local"} <= lacking
+
+
 def _rows(results: Path) -> list[Row]:
     rows = [_python(), _system(), _faketime(), _ports(), _results_folder(results), _disk("disk for results", results)]
+    rows += [replace(row, place="local") for row in (_processes(), _local_leftovers())]
     try:
         client = connect()
     except CannotRun as error:
-        hint = "install Docker Engine, start it, and let this user use it (group docker)"
-        return [*rows, Row(item="Docker engine", ok=False, found=str(error), hint=hint)]
+        hint = "install Docker Engine, start it, and let this user use it (group docker); without it nodes are local"
+        return [*rows, Row(item="Docker engine", ok=False, found=str(error), hint=hint, place="docker")]
     with closing(client):
-        return [*rows, *_on_engine(client)]
+        return [*rows, *(replace(row, place="docker") for row in _on_engine(client))]
 
 
 def _on_engine(client: docker.DockerClient) -> Iterator[Row]:
@@ -95,7 +110,7 @@ def _system() -> Row:
         item="operating system",
         ok=platform.system() in ("Linux", "Darwin"),
         found=f"{platform.system()} {platform.release()} {platform.machine()}",
-        hint="runs on Docker are made for Linux",
+        hint="nodes run on Linux, in containers or as processes",
     )
 
 
@@ -116,6 +131,36 @@ def _ports() -> Row:
     except OSError as error:
         return Row(item=item, ok=False, found=str(error), hint=hint)
     return Row(item=item, ok=True, found=f"{PORTS} of {PORTS} tried")
+
+
+def _processes() -> Row:
+    """A process whose wall clock is an hour ahead, and whose monotonic clock is not."""
+    item, hint = (
+        "local processes",
+        "nodes as local processes need Linux with /proc, and libfaketime: give --cluster docker",
+    )
+    clocks = "import time; print(time.time(), time.monotonic())"
+    try:
+        check_processes()
+        variables = {"LD_PRELOAD": str(faketime_path()), "FAKETIME": "+3600", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        told = subprocess.run(
+            [sys.executable, "-S", "-E", "-c", clocks],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=_CLOCK_S,
+            check=True,
+        )
+        wall, monotonic = (float(word) for word in told.stdout.split())
+    except (RaftstormError, OSError, ValueError, subprocess.SubprocessError) as error:
+        return Row(item=item, ok=False, found=str(error), hint=hint)
+    ahead, apart = wall - time.time(), monotonic - time.monotonic()
+    found = f"a process's clock was set ahead by {ahead:.0f} s, its monotonic clock by {abs(apart):.0f} s"
+    return Row(item=item, ok=abs(ahead - 3600) < _CLOCK_S and abs(apart) < _CLOCK_S, found=found, hint=hint)
+
+
+def _local_leftovers() -> Row:
+    return _left("local leftovers", [folder.name for folder in folders.abandoned()])
 
 
 def _results_folder(folder: Path) -> Row:
@@ -244,10 +289,13 @@ def _tried(client: docker.DockerClient, row: Row, command: str, options: dict[st
 
 
 def _leftovers(client: docker.DockerClient) -> Row:
+    return _left("leftovers", leftovers(client))
+
+
+def _left(item: str, names: Sequence[str]) -> Row:
     """They are in nobody's way, so they are not counted as something that is missing."""
-    names = leftovers(client)
     found = f"of {', '.join(names)}: `raftstorm clean` removes them" if names else "none"
-    return Row(item="leftovers", ok=True, found=found)
+    return Row(item=item, ok=True, found=found)
 
 
 def _labels(name: str) -> dict[str, str]:

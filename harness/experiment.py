@@ -32,6 +32,7 @@ from harness.world.streams import Fork, parse_fork
 
 CLUSTERS: Final = {
     "docker": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "limits"),
+    "local": ("network", "processes", "clocks", "membership"),
     "ssh": ("network", "processes", "clocks", "membership"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
@@ -59,7 +60,8 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     judge_reads: str | None = None
     """The read mode by whose promise all reads are judged, to see what another mode is worth. None: each by its own."""
     cluster: str = "docker"
-    """Where the nodes are: docker, ssh (hosts of an inventory), or sim (virtual time)."""
+    """Where the nodes are: docker, local (processes), ssh (hosts of an inventory), or sim (virtual time). The command's
+    default, auto, is one of them by the time that there is an experiment (harness.place.chosen_cluster)."""
     inventory: str | None = None
     """ssh: the file that names the hosts."""
     swarm: bool | None = None
@@ -283,6 +285,8 @@ def _check_numbers(experiment: Experiment) -> None:
 def _check_choices(experiment: Experiment) -> None:
     if experiment.cluster not in CLUSTERS:
         raise plugins.unknown("cluster", experiment.cluster, list(CLUSTERS))
+    if experiment.image is not None and experiment.cluster != "docker":
+        raise BadInput(f"--image says something about containers: --cluster {experiment.cluster} has none.")
     _check_hosts(experiment)
     if experiment.cluster == "sim":
         _check_simulated(experiment)
@@ -312,12 +316,10 @@ def _check_hosts(experiment: Experiment) -> None:
         raise BadInput(
             f"{experiment.nodes} nodes take as many hosts: the inventory {experiment.inventory} has {there}."
         )
-    if experiment.image is not None:
-        raise BadInput("--image says something about containers: --cluster ssh has none.")
 
 
 def _check_simulated(experiment: Experiment) -> None:
-    """What only containers have; and forks."""
+    """What only real nodes have; and forks."""
     try:
         for text in experiment.fork:
             parse_fork(text)
@@ -325,9 +327,9 @@ def _check_simulated(experiment: Experiment) -> None:
         raise BadInput(f"--fork {error}.") from error
     if experiment.system != "raft":
         raise BadInput(f"Only the bundled node can be simulated: --cluster sim takes no --system {experiment.system}.")
-    for name in ("node-source", "image", "keep"):
+    for name in ("node-source", "keep"):
         if getattr(experiment, name.replace("-", "_")):
-            raise BadInput(f"--{name} says something about containers: --cluster sim has none.")
+            raise BadInput(f"--{name} says something about nodes that are processes: --cluster sim has none.")
 
 
 def offered(cluster: str) -> tuple[str, ...]:

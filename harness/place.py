@@ -15,16 +15,18 @@ from typing import Final
 
 from harness import plugins
 from harness.cluster import Cluster, fuse
-from harness.cluster.cleanup import clean_crashed
+from harness.cluster.cleanup import Cleaned, clean_crashed, clean_crashed_local
 from harness.cluster.docker import DockerCluster
 from harness.cluster.engine import connect
 from harness.cluster.hosts.cluster import HostsCluster
+from harness.cluster.local.cluster import LocalCluster
 from harness.errors import CannotRun
 from harness.experiment import Experiment, left_out_of_all, needs_frail_disks
 from harness.image import ensure, require
 from harness.progress import Display, Progress
 from harness.system import Demanding, System
 
+AUTO: Final = "auto"
 Phase = Callable[[str], AbstractContextManager[None]]
 
 
@@ -52,10 +54,23 @@ async def open_place(opening: Opening, system: System) -> AsyncIterator[Cluster]
         yield cluster
     finally:
         if experiment.keep and cluster.nodes:
+            cluster.leave()
             _say_kept(cluster, opening.shown)
         else:
             with opening.phase("cluster down"):
                 await cluster.down()
+
+
+def chosen_cluster(asked: str, *, image: str | None = None) -> tuple[str, str]:
+    """Where a run's nodes are to be, and a sentence about it where there is something to say: `auto` is Docker where an
+    engine answers, or where a node image was asked for, and otherwise this machine's processes."""
+    if asked != AUTO or image is not None:
+        return "docker" if asked == AUTO else asked, ""
+    try:
+        connect().close()
+    except CannotRun as error:
+        return "local", f"{error} Nodes are local processes instead (--cluster local)."
+    return "docker", ""
 
 
 async def _containers(opening: Opening) -> Cluster:
@@ -88,7 +103,16 @@ async def _hosts(opening: Opening) -> Cluster:
     )
 
 
-_MAKERS: Final[Mapping[str, Callable[[Opening], Awaitable[Cluster]]]] = {"docker": _containers, "ssh": _hosts}
+async def _processes(opening: Opening) -> Cluster:
+    _say_removed(await asyncio.to_thread(clean_crashed_local), opening.shown)
+    return LocalCluster(opening.name, opening.experiment.node_names, keep=opening.experiment.keep)
+
+
+_MAKERS: Final[Mapping[str, Callable[[Opening], Awaitable[Cluster]]]] = {
+    "docker": _containers,
+    "local": _processes,
+    "ssh": _hosts,
+}
 """By the name of the place. What a maker gives back is not up yet."""
 
 
@@ -110,13 +134,16 @@ async def _image_in_time(experiment: Experiment, shown: Display, progress: Progr
 
 def _image(experiment: Experiment, shown: Display, note: Callable[[str], None]) -> str:
     with closing(connect()) as client:
-        leftovers = clean_crashed(client)
-        if leftovers:
-            left = ", ".join(leftovers.containers or leftovers.networks or leftovers.volumes)
-            shown.say(f"removed what a run that was killed had left: {left}")
+        _say_removed(clean_crashed(client), shown)
         if experiment.image is not None:
             return require(experiment.image, client)
         return ensure(note, client, packages=plugins.load("system", experiment.system).packages)
+
+
+def _say_removed(leftovers: Cleaned, shown: Display) -> None:
+    if leftovers:
+        left = ", ".join(leftovers.containers or leftovers.networks or leftovers.volumes or leftovers.local)
+        shown.say(f"removed what a run that was killed had left: {left}")
 
 
 def _say_kept(cluster: Cluster, shown: Display) -> None:

@@ -12,7 +12,7 @@ from harness.cluster.cleanup import Cleaned
 from harness.cluster.cleanup import clean as clean_up
 from harness.cluster.hosts.cleanup import clean_hosts
 from harness.cluster.hosts.inventory import read_inventory
-from harness.doctor import examine
+from harness.doctor import can_run, examine
 from harness.errors import CannotRun
 from harness.image import build
 
@@ -40,7 +40,7 @@ def build_image(base: str | None, system: str, debug: bool) -> None:
 @click.option("--inventory", help="Clean the hosts of this inventory instead of this machine.")
 @debug_option
 def clean(force: bool, images: bool, inventory: str | None, debug: bool) -> None:
-    """Remove the containers, networks and volumes that killed runs (and --keep) left behind.
+    """Remove the containers, networks, volumes and local processes that killed runs (and --keep) left behind.
 
     With --inventory: what they left on hosts, and nothing here.
     """
@@ -48,6 +48,8 @@ def clean(force: bool, images: bool, inventory: str | None, debug: bool) -> None
         _clean_hosts(inventory, force)
         return
     cleaned = clean_up(force=force, images=images)
+    if cleaned.engine:
+        click.echo(f"Only local clusters were looked for. {cleaned.engine}", err=True)
     for line in _what_was_cleaned(cleaned):
         click.echo(line)
 
@@ -63,9 +65,10 @@ def _clean_hosts(inventory: str, force: bool) -> None:
 
 
 def _what_was_cleaned(cleaned: Cleaned) -> list[str]:
+    kinds = {name: name for name in ("containers", "networks", "volumes", "images")} | {"local": "local clusters"}
     lines = [
-        f"removed {len(names)} {kind}: {', '.join(names)}"
-        for kind in ("containers", "networks", "volumes", "images")
+        f"removed {len(names)} {words}: {', '.join(names)}"
+        for kind, words in kinds.items()
         if (names := getattr(cleaned, kind))
     ]
     stayed = [f"in use, left alone (--force removes them too): {name}" for name in cleaned.in_use]
@@ -76,11 +79,11 @@ def _what_was_cleaned(cleaned: Cleaned) -> list[str]:
 @json_option
 @debug_option
 def doctor(as_json: bool, debug: bool) -> None:
-    """Tell what this machine has and lacks for runs on Docker."""
+    """Tell what this machine has and lacks for runs on Docker, and with local processes."""
     rows = examine()
     if as_json:
         click.echo(msgspec.json.encode(rows))
     else:
         table = [["ok" if row.ok else "MISSING", row.item, row.found, "" if row.ok else row.hint] for row in rows]
         click.echo(tabulate(table, headers=["", "what", "found", "what to do"], maxcolwidths=[None, None, 50, 60]))
-    raise click.exceptions.Exit(0 if all(row.ok for row in rows) else EXIT_LACKING)
+    raise click.exceptions.Exit(0 if can_run(rows) else EXIT_LACKING)

@@ -20,6 +20,7 @@ from harness import capabilities, plugins
 from harness.cli.options import EXIT_CODES, MOST_SEED, debug_option, json_option
 from harness.experiment import Experiment, build, load_file
 from harness.judging import judge_run
+from harness.place import AUTO, chosen_cluster
 from harness.progress import Display, Progress, display
 from harness.runner import Runner
 from results.store import RunFolder, create
@@ -40,7 +41,9 @@ from results.summary import summary
 @click.option("--read-mode", help="linearizable, lease, sequential or stale.  [default: each workload's own]")
 @click.option("--judge-reads", help="The read mode by whose promise reads are judged.  [default: each by its own]")
 @click.option(
-    "--cluster", help="Where the nodes are: docker; ssh, on hosts; or sim, in virtual time.  [default: docker]"
+    "--cluster",
+    help="Where nodes are: docker; local, as processes; ssh, on hosts; sim, in virtual time; or auto: docker where an "
+    "engine answers, and else local.  [default: auto]",
 )
 @click.option("--inventory", help="ssh: a TOML file that names the hosts.")
 @click.option(
@@ -82,7 +85,11 @@ def run(experiment: str | None, as_json: bool, debug: bool, **flags: Any) -> Non
     Every option has a default; a TOML file may hold the same options by the same names, and flags win.
     """
     given = {name.replace("_", "-"): value for name, value in flags.items() if value is not None}
-    chosen = build(load_file(experiment) if experiment else {}, given)
+    options = (load_file(experiment) if experiment else {}) | given
+    cluster, sentence = chosen_cluster(options.get("cluster", AUTO), image=options.get("image"))
+    chosen = build(options, {"cluster": cluster})
+    if sentence:
+        click.echo(sentence, err=True)
     system = plugins.load("system", chosen.system)
     system.check(chosen.system_options)
     capabilities.check([plugins.load("workload", name) for name in chosen.workload], system, chosen.read_mode)

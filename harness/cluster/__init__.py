@@ -233,5 +233,8 @@ class Cluster(Protocol):
     def able(self, world: World, system: System) -> Capabilities:
         """What can be done to the nodes, on which `system` has been installed."""
 
+    def leave(self) -> None:
+        """Instead of `down`, where the cluster is to outlive the run."""
+
     def shell_command(self, node: Node) -> str:
         """What a person types to get a shell on the node (for --keep)."""

@@ -1,9 +1,9 @@
-"""Taking away what runs left in Docker: `raftstorm clean`, and the beginning of every run.
+"""Taking away what runs left on this machine: `raftstorm clean`, and the beginning of every run.
 
-Everything that a run makes carries its name and its owner (harness.cluster.owner) as labels, so nothing else is ever
-touched. A cluster whose owner still lives is in use and stays, unless it is asked for by force; so does one without an
-owner's label, which raftstorm did not make. One that was left up on purpose (--keep) goes with `raftstorm clean`, not
-with the next run.
+Everything that a run makes in Docker carries its name and its owner (harness.cluster.owner) as labels, and all of a
+local cluster is told by the run's folder (harness.cluster.local), so nothing else is ever touched. A cluster whose
+owner still lives is in use and stays, unless it is asked for by force; so does one without an owner's label, which
+raftstorm did not make. One that was left up on purpose (--keep) goes with `raftstorm clean`, not with the next run.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import docker
 import docker.errors
 
 from harness.cluster.engine import IMAGE_LABEL, KEEP_LABEL, OWNER_LABEL, RUN_LABEL, connect, told
+from harness.cluster.local import folders
 from harness.cluster.owner import alive
+from harness.errors import CannotRun
 
 _AT_ONCE: Final = 8
 
@@ -34,27 +37,57 @@ class Cleaned:
     networks: list[str] = field(default_factory=list)
     volumes: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
+    local: list[str] = field(default_factory=list)
     in_use: list[str] = field(default_factory=list)
+    engine: str = ""
+    """Why nothing was looked for in Docker, where that is so."""
 
     def __bool__(self) -> bool:
-        return bool(self.containers or self.networks or self.volumes or self.images)
+        return bool(self.containers or self.networks or self.volumes or self.images or self.local)
 
 
 def clean(*, force: bool = False, images: bool = False) -> Cleaned:
     """Removes leftovers of all runs, clusters left up by --keep included; `force`: those in use too; `images`: node
     images of former versions too. Raises CannotRun."""
-    with closing(connect()) as client:
-        cleaned = remove(client, (lambda labels: True) if force else _abandoned)
+    cleaned = _clean_local(folders.abandoned() + (folders.in_use() if force else []))
+    if not force:
+        cleaned.in_use = [folder.name for folder in folders.in_use()]
+    try:
+        client = connect()
+    except CannotRun as error:
+        if images:
+            raise
+        cleaned.engine = str(error)
+        return cleaned
+    with closing(client):
+        _add(cleaned, remove(client, (lambda labels: True) if force else _abandoned))
         if not force:
-            cleaned.in_use = _in_use(client)
+            cleaned.in_use += _in_use(client)
         if images:
             cleaned.images = _remove_old_images(client)
     return cleaned
 
 
+def _clean_local(chosen: Iterable[Path]) -> Cleaned:
+    cleaned = Cleaned()
+    for folder in chosen:
+        folders.remove(folder)
+        cleaned.local.append(folder.name)
+    return cleaned
+
+
+def _add(cleaned: Cleaned, more: Cleaned) -> None:
+    cleaned.containers, cleaned.networks, cleaned.volumes = more.containers, more.networks, more.volumes
+
+
 def clean_crashed(client: docker.DockerClient) -> Cleaned:
-    """What every run does first: removes clusters whose harness died without a word."""
+    """What every run on Docker does first: removes clusters whose harness died without a word."""
     return remove(client, _crashed)
+
+
+def clean_crashed_local() -> Cleaned:
+    """The same for local ones."""
+    return _clean_local(folders.crashed())
 
 
 def leftovers(client: docker.DockerClient) -> list[str]:

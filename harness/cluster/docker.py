@@ -112,6 +112,9 @@ class DockerCluster:
                 remove_run(client, self._name)
                 self._made = False
 
+    def leave(self) -> None:
+        """Containers stay by themselves."""
+
     def able(self, world: World, system: System) -> Capabilities:
         reached = capabilities(world, self._nodes, system, frail_disks=self._frail_disks)
         assert reached.processes is not None

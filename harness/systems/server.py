@@ -16,6 +16,9 @@ from harness.errors import ControlError, ServerEnded
 
 START_TIMEOUT_S: Final = 60.0
 LOG: Final = "node.log"
+PID_FILE: Final = "server.pid"
+"""In the folder of state, written by node-start: the pid, and when the process was started (ticks since the machine
+was)."""
 
 
 async def start_server(node: Node, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -63,11 +64,12 @@ THINGS = {
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEngine:
     engine = FakeEngine(
         THINGS, [default_tag(), f"{default_tag()}-variant", "raftstorm/node:old", "raftstorm/node:old-variant"]
     )
     monkeypatch.setattr(cleanup, "connect", lambda: engine)
+    monkeypatch.setattr(cleanup.folders, "base", lambda: tmp_path)
     monkeypatch.setattr(cleanup, "alive", lambda owner: owner == ALIVE)
     return engine
 

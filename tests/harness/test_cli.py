@@ -64,7 +64,7 @@ def test_a_results_folder_that_cannot_be(capsys: pytest.CaptureFixture[str], tmp
 
 def test_no_engine(tmp_path: Path) -> None:
     """In a process of its own: docker-py leaves a socket behind when nobody answers."""
-    program = [sys.executable, "-c", "from harness.cli import main; main()", "run", "--name", "no-engine"]
+    program = [sys.executable, "-c", "from harness.cli import main; main()", "run", "--cluster", "docker"]
     environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock", "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 3

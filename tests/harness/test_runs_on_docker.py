@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,12 +14,9 @@ import pytest
 
 from checkers.history import decode
 from harness.cluster.engine import RUN_LABEL
+from tests.harness.whole_runs import QUICK, ROOT, finish, lines, run, start, wait
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("node_image")]
-
-ROOT = Path(__file__).parents[2]
-DEADLINE_S = 120.0
-QUICK = ["--nodes", "3", "--time-limit", "10"]
 
 
 @pytest.fixture
@@ -38,26 +31,6 @@ def engine() -> Iterator[docker.DockerClient]:
     client.close()
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", "from harness.cli import main; main()", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=DEADLINE_S)
-    return process.returncode, out, err
-
-
-def run(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    return finish(start(folder, *arguments))
-
-
 def left(engine: docker.DockerClient, name: str) -> list[str]:
     """What carries the run's label."""
     chosen = {"label": f"{RUN_LABEL}={name}"}
@@ -65,17 +38,6 @@ def left(engine: docker.DockerClient, name: str) -> list[str]:
     networks = engine.networks.list(filters=chosen)
     volumes = engine.volumes.list(filters=chosen)
     return [str(thing.name) for thing in [*containers, *networks, *volumes]]
-
-
-def wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {DEADLINE_S:g} s"
-        time.sleep(0.05)
-
-
-def lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def test_a_run_ends_judged_with_everything_in_its_folder(

@@ -100,6 +100,9 @@ class HostsCluster:
         spared = sorted({port for place in self._places for port in (place.host.port, place.host.client_port)})
         return ShellNetwork(world, self._nodes, RunFilter(_claim_of(self._places[0]).chains, spared))
 
+    def leave(self) -> None:
+        """Servers stay by themselves."""
+
     def shell_command(self, node: Node) -> str:
         [host] = [host for host in self._inventory.hosts if host.name == node.name]
         key = ["-i", host.key_path] if host.key_path is not None else []

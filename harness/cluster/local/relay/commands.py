@@ -1,0 +1,93 @@
+"""What the harness says to the relay, and is answered: one JSON object a line, over the relay's stdin and stdout."""
+
+from __future__ import annotations
+
+import msgspec
+
+from harness.cluster.local.relay.paths import Held, Slowing
+
+
+class Seat(msgspec.Struct, kw_only=True):
+    """One node. `peer_port`: where on 127.0.0.1 its server listens for its peers; `pid_file`: what says which process
+    that is; `probe_address`: where probes of this node's come from, and nothing else."""
+
+    peer_port: int
+    pid_file: str
+    probe_address: str
+
+
+class Begin(msgspec.Struct, tag=True):
+    """The first of all. Answered by the ports on which others reach the nodes. `stay`: whether the relay outlives the
+    harness."""
+
+    folder: str
+    nodes: dict[str, Seat]
+    stay: bool = False
+    seed: int = 0
+
+
+Pairs = list[tuple[str, str]]
+"""Links: from, to."""
+
+
+class Cut(msgspec.Struct, tag=True):
+    fault: str
+    links: Pairs
+
+
+class Heal(msgspec.Struct, tag=True):
+    """The paths to this node."""
+
+    fault: str
+    target: str
+
+
+class Slow(msgspec.Struct, tag=True):
+    fault: str
+    links: Pairs
+    slowing: Slowing
+
+
+class Reset(msgspec.Struct, tag=True):
+    """Every connection between these, in either direction."""
+
+    links: Pairs
+
+
+class Calm(msgspec.Struct, tag=True):
+    fault: str
+
+
+class Look(msgspec.Struct, tag=True):
+    """At the paths to this node, or all."""
+
+    target: str | None = None
+
+
+class PathState(msgspec.Struct, kw_only=True):
+    source: str
+    target: str
+    cuts: dict[str, Held]
+    slowings: dict[str, Slowing]
+    connections: int
+    passed_bytes: int
+    delayed_bytes: int
+
+
+Command = Cut | Heal | Slow | Calm | Reset | Look
+
+
+class Request(msgspec.Struct):
+    """One line. `number`: the answer's too."""
+
+    number: int
+    command: Command | Begin
+
+
+class Done(msgspec.Struct):
+    """Every answer. `ports`: to Begin; `count`: to Reset, of connections; `paths`: to Look."""
+
+    count: int = 0
+    ports: dict[str, int] = {}
+    paths: list[PathState] = []
+    number: int = 0
