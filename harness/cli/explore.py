@@ -57,7 +57,12 @@ class Limits:
 @click.option("--runs", type=int, help="How many.")
 @click.option("--jobs", type=int, help="Processes that simulate.  [default: one for each processor]")
 @click.option("--seed", type=int, help="The first seed.  [default: a fresh one]")
-@click.option("--blind", is_flag=True, help="Seed after seed, without learning which runs lead to what is new.")
+@click.option(
+    "--learn/--blind",
+    "learns",
+    default=None,
+    help="Vary runs that led to what is new, too; or take seed after seed.  [default: blind]",
+)
 @click.option("--keep-going", is_flag=True, help="Do not stop at the first finding.")
 @click.option("--name", help="The name of the search.  [default: the time and the seed]")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with the search in this folder.")
@@ -69,7 +74,7 @@ def explore(
     runs: int | None,
     jobs: int | None,
     seed: int | None,
-    blind: bool,
+    learns: bool | None,
     keep_going: bool,
     name: str | None,
     resume: Path | None,
@@ -88,10 +93,10 @@ def explore(
     limits = Limits(minutes, runs, jobs, keep_going)
     given = {name.replace("_", "-"): value for name, value in options.items() if value is not None}
     if resume is not None:
-        _refuse(given | {"seed": seed, "name": name, "blind": blind or None})
+        _refuse(given | {"seed": seed, "name": name, "learn" if learns else "blind": learns})
         book = open_book(resume)
     else:
-        book = _new_book(given, seed, name, not blind)
+        book = _new_book(given, seed, name, bool(learns))
     experiment = _experiment(book.search.options)
     tally, made, seconds = _explore(experiment, book, limits)
     told = _object(book, tally, made, seconds)

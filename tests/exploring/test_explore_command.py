@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.exploring.book import open_book
 from harness.exploring.pool import Pool, interruptible
 from harness.exploring.trial import Trial
 from harness.judging import stored_experiment
@@ -61,6 +62,12 @@ def test_nothing_found_and_going_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert said["verdict"] == "valid"
 
 
+@pytest.mark.parametrize(("asked", "learns"), [((), False), (("--blind",), False), (("--learn",), True)])
+def test_whether_it_learns_is_kept(asked: tuple[str, ...], learns: bool) -> None:
+    assert explore(*SMALL, *asked, "--runs", "1", "--seed", "5", "--name", "kept") == 0
+    assert open_book(Path("results/explore/kept")).search.learns is learns
+
+
 def test_processes_give_the_same_outcomes() -> None:
     trials = [Trial(experiment(seed=seed, time_limit=3, nemesis="none"), seed) for seed in (1, 2)]
 
@@ -79,6 +86,8 @@ def test_processes_give_the_same_outcomes() -> None:
         (("--runs", "0"), "--runs takes more than 0"),
         (("--resume", "nowhere"), "holds no search"),
         (("--resume", "nowhere", "--seed", "3"), "leave --seed out"),
+        (("--resume", "nowhere", "--learn"), "leave --learn out"),
+        (("--resume", "nowhere", "--blind"), "leave --blind out"),
         (("--nodes", "99"), "--nodes"),
         (("--workload", "registre"), "register"),
     ],
