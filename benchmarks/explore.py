@@ -183,7 +183,7 @@ def summary(rows: Sequence[Row], corrected: Sequence[float]) -> Iterator[str]:
     if any(differences):
         fewer, more = sum(d < 0 for d in differences), sum(d > 0 for d in differences)
         p = float(wilcoxon(differences).pvalue)
-        yield f"pairs: {fewer} with fewer runs, {more} with more, of {len(differences)} (signed ranks: p = {p:.2f})"
+        yield f"pairs: {fewer} with fewer runs, {more} with more, of {len(differences)} (signed ranks: p = {p:.2g})"
 
 
 def show(rows: Sequence[Row]) -> None:
