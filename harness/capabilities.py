@@ -4,6 +4,7 @@
     Leases                                  locks that run out
     KeptLocks                               locks that run out unless they are kept alive
     Transactions                            several keys at once
+    Watches                                 being told what is written
     Retries                                 the same command sent again
 
 A workload names those that its client calls (`needs`); whether a system offers them is asked before anything is
@@ -102,6 +103,18 @@ class Transactions(Protocol):
         """The values of the keys at one moment."""
 
 
+@runtime_checkable
+class Watches(Protocol):
+    """Answers are lists of events, `[index, key, value]`, in the order in which they were told."""
+
+    async def watch(self, prefix: str, *, after: int, seconds: float) -> Answer:
+        """What was written to keys that begin with `prefix` after this index: as soon as something is told, or after so
+        many seconds, nothing. Where it ends, the next call goes on."""
+
+    async def watch_to_newest(self, prefix: str) -> Answer:
+        """The same from the beginning, up to the newest write that there is now."""
+
+
 class Number(msgspec.Struct, frozen=True, gc=False):
     """What makes a command the same command when it is sent again. `opened`: where its session began, for systems
     that want to know."""
@@ -132,6 +145,7 @@ _WORDS: Final[dict[type, str]] = {
     KeptLocks: "locks that are kept alive",
     Ids: "unique ids",
     Transactions: "transactions",
+    Watches: "watches",
     Retries: "commands that can be sent again",
 }
 

@@ -42,7 +42,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 READ_MODES: Final = ("linearizable", "lease", "sequential", "stale")
-READ_ONLY: Final = ("read", "get", "contains")
+READ_ONLY: Final = ("read", "get", "contains", "watch", "catch-up")
 
 
 def is_read_only(f: str, value: Any) -> bool:

@@ -17,6 +17,7 @@ from checkers.invariants.monotonic import Monotonic
 from checkers.invariants.set_full import SetFull
 from checkers.invariants.total_queue import TotalQueue
 from checkers.invariants.unique_ids import UniqueIds
+from checkers.invariants.watches import WatchedEvents
 
 __all__ = [
     "Availability",
@@ -31,4 +32,5 @@ __all__ = [
     "TotalQueue",
     "UnhandledExceptions",
     "UniqueIds",
+    "WatchedEvents",
 ]

@@ -49,7 +49,7 @@ def is_write(op: Operation) -> bool:
     """Whether it goes through the log: it may change something."""
     if op.f == "txn":
         return any(step[0] != "r" for step in op.invoke.value or ())
-    return op.f not in (*READS, "contains")
+    return op.f not in (*READS, "contains", "watch", "catch-up")
 
 
 def done_ns(op: Operation) -> int:

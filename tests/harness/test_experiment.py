@@ -75,7 +75,7 @@ def test_all_workloads_are_those_that_the_system_can_run() -> None:
         name for name in plugins.names("workload") if name not in ("mutex", "watch")
     )
     of_etcd = build({"workload": "all", "system": "etcd"}).workload
-    assert {"register", "leases", "append"} <= set(of_etcd)
+    assert {"register", "leases", "append", "watch"} <= set(of_etcd)
     assert not {"queue", "counter", "sessions", "mutex"} & set(of_etcd)
 
 

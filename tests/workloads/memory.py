@@ -90,6 +90,8 @@ class MemorySystem:
     async def _answer(self, replica: Replica, request: dict[str, Any]) -> dict[str, Any]:
         if request["op"] == "read":
             return await self._read(replica, request)
+        if request["op"] == "watch":
+            return await self._watch(replica, request)
         before = dict(self._objects.state)
         answer = self._objects.perform(request)
         if self._objects.commands > len(self.log):
@@ -116,6 +118,20 @@ class MemorySystem:
             await self._changed
         return {"value": _read(replica.state, request), "index": replica.applied}
 
+    async def _watch(self, replica: Replica, request: dict[str, Any]) -> dict[str, Any]:
+        """As long as it was said, until something is there to tell."""
+        wanted = len(self.log) if request["newest"] else request["after"] + 1
+        ends = self._world.now() + int(request["seconds"] * 1e9)
+        while replica.applied < wanted and self._world.now() < ends:
+            await self._world.sleep(0.01)
+        events = [
+            [index, key, value]
+            for index, changed in enumerate(self.log[: replica.applied], 1)
+            for key, value in changed.items()
+            if index > request["after"] and key.startswith(request["prefix"])
+        ]
+        return {"value": spoil(events, self._bug), "index": replica.applied}
+
     # The System protocol.
 
     def check(self, options: Mapping[str, Any]) -> None: ...
@@ -139,6 +155,15 @@ class MemorySystem:
 
     def bugs(self, options: Mapping[str, Any]) -> Mapping[str, Bug]:
         return {}
+
+
+def spoil(events: list[Any], bug: str | None) -> list[Any]:
+    """What a watcher is told, in a system with this bug."""
+    if bug == "drops-events":
+        return [event for event in events if event[0] % 10 or event is events[-1]]
+    if bug == "repeats-events" and len(events) > 2:
+        return [*events[:2], *events[1:]]
+    return events[::-1] if bug == "tells-backwards" else events
 
 
 def _read(state: dict[str, Any], request: dict[str, Any]) -> Any:
@@ -165,6 +190,17 @@ class MemorySession(RaftOperations):
         answer = await self.acquire(key)
         self._kept[key] = answer.value
         return answer
+
+    async def watch(self, prefix: str, *, after: int, seconds: float) -> Answer:
+        return await self._watched(prefix, after, seconds, newest=False)
+
+    async def watch_to_newest(self, prefix: str) -> Answer:
+        return await self._watched(prefix, 0, self._timeout_s, newest=True)
+
+    async def _watched(self, prefix: str, after: int, seconds: float, *, newest: bool) -> Answer:
+        asked = {"op": "watch", "prefix": prefix, "after": after, "seconds": seconds, "newest": newest}
+        answer = await self._call(asked)
+        return Answer(value=answer["value"], log_index=answer["index"])
 
     async def next_number(self, session: str | None = None) -> Number:
         await self._connected()

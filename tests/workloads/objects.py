@@ -11,6 +11,7 @@
 | repeats-tokens | every third token may be one that was given out before |
 | half-transactions | of every tenth transaction the last step is left out |
 | old-snapshots | every tenth transaction reads what was there some transactions ago |
+| drops-events, repeats-events, tells-backwards | watchers are told that (tests/workloads/memory.py) |
 | last-in-first-out | every fifth dequeue takes the newest element |
 """
 

@@ -28,10 +28,11 @@ from workloads.rw_register import WORKLOAD as RW_REGISTER
 from workloads.sessions import WORKLOAD as SESSIONS
 from workloads.set import WORKLOAD as SET
 from workloads.unique_ids import WORKLOAD as UNIQUE_IDS
+from workloads.watch import WORKLOAD as WATCH
 
 MUTEX = replace(A_LONG_MUTEX, operations=lambda *_: Turns(after_unknown=None, busy_s=0.2, mortal=True))
 """Whose holders are through soon."""
-ALL: list[Workload] = [SET, COUNTER, QUEUE, LOCK, LEASES, MUTEX, BANK, APPEND, RW_REGISTER, UNIQUE_IDS, SESSIONS]
+ALL: list[Workload] = [SET, COUNTER, QUEUE, LOCK, LEASES, MUTEX, BANK, APPEND, RW_REGISTER, UNIQUE_IDS, SESSIONS, WATCH]
 
 
 def name(value: object) -> str:
@@ -88,6 +89,10 @@ WRONG: list[tuple[Workload, str, str]] = [
     (LEASES, "repeats-tokens", "fenced-locks"),
     (MUTEX, "gives-held-locks", "fenced-locks"),
     (MUTEX, "takes-any-token", "fenced-locks"),
+    (WATCH, "drops-events", "watched-events"),
+    (WATCH, "repeats-events", "watched-events"),
+    (WATCH, "tells-backwards", "watched-events"),
+    (WATCH, "loses-writes", "watched-events"),
     (BANK, "half-transactions", "bank"),
     (BANK, "loses-writes", "bank"),
     (BANK, "acts-twice", "bank"),

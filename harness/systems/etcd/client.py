@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from harness.systems.etcd.keys import Keys
 from harness.systems.etcd.locks import Locks
+from harness.systems.etcd.watches import Watches
 
 
-class EtcdSession(Keys, Locks):
-    """A `KeyValue`, with sets, transactions and locks. One call at a time."""
+class EtcdSession(Keys, Locks, Watches):
+    """A `KeyValue`, with sets, transactions, locks and watches. One call at a time."""
