@@ -19,7 +19,9 @@ from harness.nemesis.fault import NoTarget, View
 EXACT: Final = "exact"
 """The variant of exact faults, in the history."""
 AFTER_EFFECTS: Final = "after_effects"
-"""The detail of a fault that does not come at once. Played again, it is asked for when it was asked for: it waits
+TORN: Final = "torn"
+WAITING: Final = frozenset({AFTER_EFFECTS, TORN})
+"""Details of a fault that does not come at once. Played again, it is asked for when it was asked for: it waits
 itself."""
 LEAST_BYTES_S: Final = 1000
 """A packet that fills a frame takes longer than a second and a half to get over a link that is narrower."""

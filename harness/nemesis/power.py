@@ -14,12 +14,11 @@ from typing import Any, Final
 
 from harness.cluster import Capabilities, Evidence
 from harness.errors import BadInput
-from harness.nemesis.exact import AFTER_EFFECTS, all_free, check_names, some_nodes
+from harness.nemesis.exact import AFTER_EFFECTS, TORN, all_free, check_names, some_nodes
 from harness.nemesis.fault import Variant, View, offered
 from harness.nemesis.targets import ALL, LEADER, MAJORITY, MINORITY, ONE, choose
 
 AT_WORK: Final = "at-work"
-TORN: Final = "torn"
 MOST_EFFECTS: Final = 20
 
 

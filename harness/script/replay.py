@@ -16,7 +16,7 @@ from harness import plugins
 from harness.client import Invocation
 from harness.errors import BadInput
 from harness.generator.base import NS
-from harness.nemesis.exact import AFTER_EFFECTS
+from harness.nemesis.exact import WAITING
 from harness.nemesis.fault import FaultKind
 from harness.script.timeline import Script, ScriptedFault
 
@@ -54,7 +54,7 @@ def _fault(event: Event, asked_ns: int, held_ns: int, until_ns: int) -> Scripted
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"Event {event.index} does not say what the {event.f} hit: it cannot be replayed.") from error
     note = f"{event.fault} {event.value.get('variant', '')}".strip()
-    at_ns = asked_ns if AFTER_EFFECTS in exact else held_ns
+    at_ns = asked_ns if WAITING & exact.keys() else held_ns
     return ScriptedFault(at_ns / NS, until_ns / NS, event.f, exact=exact, note=note)
 
 
