@@ -130,9 +130,12 @@ def test_a_finding_of_the_simulator_makes_the_run_invalid(capsys: pytest.Capture
     ("options", "sentence"),
     [
         (["--cluster", "sin"], "There is no cluster named 'sin': did you mean 'sim'?"),
-        (["--cluster", "sim", "--keep"], "--keep says something about containers: --cluster sim has none."),
+        (
+            ["--cluster", "sim", "--keep"],
+            "--keep says something about nodes that are processes: --cluster sim has none.",
+        ),
         (["--cluster", "sim", "--image", "x"], "--image says something about containers: --cluster sim has none."),
-        (["--cluster", "sim", "--node-source", "."], "--node-source says something about containers"),
+        (["--cluster", "sim", "--node-source", "."], "--node-source says something about nodes that are processes"),
         (["--cluster", "sim", "--system", "etcd"], "Only the bundled node can be simulated"),
         (["--swarm"], "--swarm is for simulated runs: give --cluster sim too."),
         (["--cluster", "sim", "--nemesis", "packet"], "There is no fault named 'packet': did you mean 'packets'?"),
