@@ -43,6 +43,7 @@ _SHOWN: Final = {
     DiskFailure.READS: ("read", "EIO"),
 }
 """What a probe meets, and where."""
+_FAULTS: Final = ("sync_s", *(name for setting in _SETTINGS.values() for name in setting))
 _FINE: Final = {"write": "ok", "sync": "ok", "read": "ok"}
 _SLOW_SHARE: Final = 0.75
 """The file system makes a slow sync take at least four fifths of the time that was asked for."""
@@ -188,6 +189,8 @@ class ShellDisks(_OnDisks):
         status, probe = await ask(node, STATUS, PROBE)
         if status["damaged"]:
             raise Trouble(f"{node.name}: {', '.join(status['damaged'])} is damaged")
+        if in_force := [name for name in _FAULTS if status[name]]:
+            raise Trouble(f"{node.name}: the disk is not mended: {', '.join(in_force)}")
         self._check_sound(node, probe)
         return {"probe": probe}
 
