@@ -163,7 +163,7 @@ ACCEPT_TORN_RECORD: Final = Bug(
     "Raft paper, figure 3, log matching: entries with the same index and term hold the same command",
     "log",
     ("safety", "crash"),
-    simulator_only="a container's node that is killed loses a write that was not synced as a whole",
+    _options(nemesis="power"),
 )
 KEEP_LOG_AFTER_SNAPSHOT: Final = Bug(
     "keep-log-after-snapshot",

@@ -209,7 +209,7 @@ def test_what_only_simulations_show_is_not_hunted_on_docker_unless_it_is_named(
     hunt_command("--cluster", "docker", "--runs-per-bug", "1")
     made = {bug for bug, _, _ in runs.made}
     assert {"forget-vote", None} <= made
-    assert "accept-torn-record" not in made
+    assert "cut-at-every-append" not in made
 
 
 def test_the_outcome_of_a_run_on_docker(monkeypatch: pytest.MonkeyPatch) -> None:

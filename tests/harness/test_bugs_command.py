@@ -50,7 +50,7 @@ def test_one_bug_is_told_with_the_run_that_ought_to_find_it(capsys: pytest.Captu
     assert "dissertation, section 6.4.1" in text
     assert said(capsys, "show", "wall-clock-lease") == text
     assert told(capsys, "wall-clock-lease")["group"] == "reads"
-    assert "raftstorm run --cluster sim --bug accept-torn-record" in said(capsys, "accept-torn-record")
+    assert "raftstorm run --cluster sim --bug cut-at-every-append" in said(capsys, "cut-at-every-append")
 
 
 @pytest.mark.parametrize(

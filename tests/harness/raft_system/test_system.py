@@ -139,7 +139,7 @@ def test_bugs_are_those_of_the_source_in_use(changed: Path) -> None:
     shipped = SYSTEM.bugs({})
     assert shipped["ack-before-sync"].group == "log"
     assert shipped["wall-clock-lease"].found_by == {"nemesis": "clock,partition", "read-mode": "lease"}
-    assert shipped["accept-torn-record"].simulator_only is not None
+    assert shipped["cut-at-every-append"].simulator_only is not None
     assert bugs_of(changed) == {}
     (changed / "bugs.py").write_text(
         "from __future__ import annotations\nfrom dataclasses import dataclass\n\n"
