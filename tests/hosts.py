@@ -7,7 +7,7 @@ Three users log in with one key: root; `storm`, who may use sudo; and `plain`, w
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -115,7 +115,7 @@ class Hosts:
 
 
 @contextmanager
-def hosts(count: int, base: str, folder: Path) -> Iterator[Hosts]:
+def hosts(names: Sequence[str], base: str, folder: Path) -> Iterator[Hosts]:
     """`base`: the node image, which has what a node needs. Their run's name is their own."""
     run, client_key = f"test-hosts-{uuid4().hex[:8]}", generate()
     labels = {RUN_LABEL: run, OWNER_LABEL: owner()}
@@ -124,7 +124,6 @@ def hosts(count: int, base: str, folder: Path) -> Iterator[Hosts]:
         network = client.networks.create(f"raftstorm-{run}", labels=labels)
         made: list[Machine] = []
         try:
-            names = [f"h{number}" for number in range(1, count + 1)]
             made.extend(_machine(client, image, network.name, labels, name, client_key) for name in names)
             yield Hosts(folder, made, client_key)
         finally:

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -17,11 +19,14 @@ from harness import plugins
 from harness.cluster import Capabilities, Cluster, Evidence, Node, fuse
 from harness.cluster.docker import DockerCluster
 from harness.cluster.engine import RUN_LABEL, connect
+from harness.cluster.hosts.cluster import HostsCluster
+from harness.cluster.hosts.inventory import read_inventory
 from harness.cluster.local import folders
 from harness.cluster.local.cluster import LocalCluster
 from harness.cluster.local.marks import marked
 from harness.cluster.simulation.capabilities import capabilities as simulated
 from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
+from harness.experiment import CLUSTERS
 from harness.image import ensure
 from harness.monitor import Monitor
 from harness.nemesis.fault import Injection, View
@@ -30,6 +35,7 @@ from harness.world import World
 from harness.world.real import RealWorld
 from harness.world.virtual import VirtualWorld
 from node_image.driver.config import NodeConfig
+from tests.hosts import hosts
 
 NAMES: Final = ("n1", "n2", "n3", "n4", "n5")
 SEED: Final = 7
@@ -153,6 +159,16 @@ def on_local(check: Check) -> None:
     assert list(marked(str(folder))) == []
 
 
+def on_hosts(check: Check) -> None:
+    """Hosts that are there before, and as they were afterwards."""
+    with TemporaryDirectory() as folder, hosts(NAMES, ensure(lambda text: None), Path(folder)) as machines:
+        before = machines.states()
+        name = f"test-conformance-{uuid4().hex[:8]}"
+        inventory = read_inventory(machines.inventory())
+        asyncio.run(_on_processes(HostsCluster(name, inventory, needs=CLUSTERS["ssh"]), check))
+        assert machines.states() == before
+
+
 async def _on_processes(cluster: Cluster, check: Check) -> None:
     system: System = plugins.load("system", "raft")
     try:
@@ -184,5 +200,10 @@ async def _with_leader(world: World, nodes: Sequence[Node], system: System, able
         monitor.stop()
 
 
-PLACES: Final[dict[str, Callable[[Check], None]]] = {"docker": on_docker, "local": on_local, "sim": in_simulation}
+PLACES: Final[dict[str, Callable[[Check], None]]] = {
+    "docker": on_docker,
+    "local": on_local,
+    "ssh": on_hosts,
+    "sim": in_simulation,
+}
 """By the names that `--cluster` takes."""

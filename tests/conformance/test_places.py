@@ -26,6 +26,7 @@ OF: dict[str, dict[str, Check]] = {
 """Beside every variant of every kind of fault: by what a place must be able to do."""
 MARKS = {
     "docker": [pytest.mark.docker],
+    "ssh": [pytest.mark.docker],
     "local": [pytest.mark.skipif(platform.system() != "Linux", reason="local processes need Linux")],
 }
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture(scope="module")
 def machines(node_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    with hosts(3, node_image, tmp_path_factory.mktemp("hosts")) as made:
+    with hosts(["h1", "h2", "h3"], node_image, tmp_path_factory.mktemp("hosts")) as made:
         yield made
 
 

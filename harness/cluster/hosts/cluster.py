@@ -102,6 +102,7 @@ class HostsCluster:
 
     def leave(self) -> None:
         """Servers stay by themselves."""
+        self._say(f"the hosts stay taken until `raftstorm clean --inventory {self._inventory.path}`")
 
     def shell_command(self, node: Node) -> str:
         [host] = [host for host in self._inventory.hosts if host.name == node.name]

@@ -127,6 +127,8 @@ def read_inventory(path: str) -> Inventory:
 def _host(file: TomlFile, place: str, shared: Mapping[str, Any], table: Mapping[str, Any]) -> Host:
     try:
         check_names(table, _OF_HOST, "a host")
+        if "host-key" in table and "known-hosts" in table:
+            raise BadInput("it takes either 'host-key' or 'known-hosts'")
         entry = msgspec.convert({**shared, **table}, _Entry)
         _check_entry(entry)
         return _resolved(entry, Path(file.path).parent)
@@ -163,8 +165,6 @@ def _check_entry(entry: _Entry) -> None:
         raise BadInput(f"'user' takes a user's name, not {entry.user!r}")
     if entry.folder is not None and not FOLDER.fullmatch(entry.folder):
         raise BadInput(f"'folder' takes an absolute path of letters, digits, '.', '_' and '-', not {entry.folder!r}")
-    if entry.host_key is not None and entry.known_hosts is not None:
-        raise BadInput("it takes either 'host-key' or 'known-hosts'")
 
 
 def _resolved(entry: _Entry, folder: Path) -> Host:

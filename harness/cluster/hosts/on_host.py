@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import select
 import shlex
 import shutil
@@ -30,6 +31,7 @@ from contextlib import suppress
 
 MARK = "RAFTSTORM_RUN"
 LOCK = "claim"
+CHAINS = re.compile(r"raftstorm-[0-9a-f]+-")
 ATTEMPTS = 20
 GONE_S = 5.0
 OFFSET_S = 500.0
@@ -118,6 +120,8 @@ def clock(library: str, folder: str) -> str | None:
 def release(base: str, text: str) -> dict[str, list[str]]:
     """The claim goes last: as long as anything is left, it says what."""
     said = json.loads(text)
+    if os.path.dirname(said["folder"]) != base or not CHAINS.fullmatch(said["chains"]):
+        raise OSError(f"{base}/{LOCK} claims what no run makes: {said['folder']}, {said['chains']}")
     if held(base) != text:
         return {"processes": [], "chains": [], "folders": []}
     killed = kill_marked(said["folder"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import paramiko
@@ -11,6 +12,7 @@ from harness.cluster.hosts.inventory import Inventory, read_inventory
 from harness.control.keys import generate, private_text, public_text
 from harness.errors import BadInput
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "places.md"
 HOST_KEY = generate()
 CLIENT_KEY = generate()
 PINNED = f'host-key = "{public_text(HOST_KEY)}"\n'
@@ -141,6 +143,22 @@ def test_a_key_with_a_passphrase(tmp_path: Path) -> None:
         CLIENT_KEY.write_private_key(file, password="secret")
     with pytest.raises(BadInput, match=r"'key' .*/id has a passphrase: add it to an SSH agent, and leave out 'key'\."):
         read(tmp_path, f'{N1}{PINNED}key = "id"')
+
+
+def test_the_example_of_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [example] = re.findall(r"^```toml\n(.*?)^```", DOCUMENTATION.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id_ed25519").write_text(private_text(CLIENT_KEY))
+    (tmp_path / ".ssh" / "known_hosts").write_text(f"10.0.0.11,10.0.0.12 {public_text(HOST_KEY)}\n")
+    inventory = read(tmp_path, example)
+    assert inventory.names == ("n1", "n2", "n3")
+    assert inventory.as_root
+    first, second, third = inventory.hosts
+    assert first.host_keys == second.host_keys == (HOST_KEY,)
+    assert (second.user, second.become, second.folder) == ("storm", "sudo", "/srv/raftstorm")
+    assert (third.port, third.peer_address, third.host_keys[0].get_name()) == (2222, "10.0.0.13", "ssh-ed25519")
+    assert (third.client_host, third.client_reached_port) == ("203.0.113.7", 18000)
 
 
 def test_there_is_none() -> None:

@@ -61,6 +61,16 @@ def test_what_somebody_else_has_there_stays(base: str) -> None:
     assert os.listdir(base) == ["theirs"]
 
 
+@pytest.mark.parametrize("wrong", [{"folder": "/home"}, {"folder": "BASE/r/../.."}, {"chains": ""}, {"chains": "D"}])
+def test_a_claim_on_what_no_run_makes_is_not_believed(base: str, wrong: dict[str, str]) -> None:
+    said = json.loads(claim_text(base)) | {name: value.replace("BASE", base) for name, value in wrong.items()}
+    text = json.dumps(said)
+    on_host.claim(base, text)
+    with pytest.raises(OSError, match="claims what no run makes"):
+        on_host.release(base, text)
+    assert on_host.held(base) == text
+
+
 def test_processes_that_carry_the_folder_are_killed_and_no_others(base: str) -> None:
     text = claim_text(base)
     on_host.claim(base, text)
