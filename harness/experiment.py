@@ -37,6 +37,8 @@ CLUSTERS: Final = {
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
+TRAFFIC: Final = ("docker",)
+"""Where what nodes send can be kept: it takes root there, and an address of each node's own."""
 MAX_NODES: Final = 15
 MAX_PROCESSES: Final = 1000
 ALL: Final = "all"
@@ -96,6 +98,8 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     name: str | None = None
     results: str = "results/runs"
     keep: bool = False
+    tcpdump: bool = False
+    """Each node's traffic is kept with the run."""
 
     @property
     def forks(self) -> list[Fork]:
@@ -293,6 +297,10 @@ def _check_choices(experiment: Experiment) -> None:
     elif experiment.swarm or experiment.fork:
         name = "swarm" if experiment.swarm else "fork"
         raise BadInput(f"--{name} is for simulated runs: give --cluster sim too.")
+    if experiment.tcpdump and experiment.cluster not in TRAFFIC:
+        raise BadInput(
+            f"--cluster {experiment.cluster} cannot do --tcpdump, which keeps what nodes send: {_give(TRAFFIC)}"
+        )
     if experiment.system not in plugins.names("system"):
         raise plugins.unknown("system", experiment.system, plugins.names("system"))
     if experiment.schedule_shape not in SHAPES:
@@ -354,6 +362,10 @@ def left_out_of_all(experiment: Experiment) -> tuple[str, ...]:
     return tuple(name for name in plugins.names("fault") if plugins.load("fault", name).needs in missing)
 
 
+def _give(able: Sequence[str]) -> str:
+    return f"give --cluster {able[0]}." if able else "no cluster offers that."
+
+
 def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Mapping[str, _Lack]) -> None:
     """Raises BadInput for a kind that this cluster cannot do, or that cannot be done in this experiment. `lacks`:
     what cannot, and why."""
@@ -363,8 +375,7 @@ def _check_faults(faults: Sequence[str], experiment: Experiment, lacks: Mapping[
         if needs in CLUSTERS[cluster] and needs not in offered(cluster):
             raise BadInput(f"--cluster {cluster} cannot do {name} faults here: {fuse.MISSING}.")
         if needs not in CLUSTERS[cluster]:
-            able = [other for other in CLUSTERS if needs in CLUSTERS[other]]
-            hint = f"give --cluster {able[0]}." if able else "no cluster offers that."
+            hint = _give([other for other in CLUSTERS if needs in CLUSTERS[other]])
             raise BadInput(f"--cluster {cluster} cannot do {name} faults, which need control over its {needs}: {hint}")
         if needs in lacks:
             raise BadInput(f"{lacks[needs].who} cannot do {name} faults: {lacks[needs].why}.")

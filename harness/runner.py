@@ -35,6 +35,7 @@ from harness.progress import Display, Progress
 from harness.recorder import Recorder
 from harness.script import write_script
 from harness.system import System
+from harness.traffic import Traffic
 from harness.world.real import RealWorld
 from results.store import RunFolder
 
@@ -56,6 +57,7 @@ class Runner:
         self._system: System = plugins.load("system", experiment.system)
         self._plan = plan_of(experiment)
         self._conductor: Conductor | None = None
+        self._traffic: Traffic | None = None
         self.stopped = False
         """Whether `stop` was called."""
         self._run: dict[str, Any] = {}
@@ -147,6 +149,10 @@ class Runner:
                 await self._on_place(world, place, status_file)
 
     async def _on_place(self, world: RealWorld, place: Cluster, status_file: BinaryIO) -> None:
+        if self._experiment.tcpdump:
+            self._traffic = Traffic(place.nodes)
+            with self._phase("keeping traffic"):
+                await self._traffic.keep()
         monitor = Monitor(world, self._system, place.nodes, status_file.write, wall_base_ns=world.wall_base_ns)
         self._progress.leader = lambda: _leader_words(monitor)
         monitor.start()
@@ -189,6 +195,8 @@ class Runner:
     async def _collect_node(self, node: Node) -> None:
         target = self._folder.node_folder(node.name)
         target.mkdir(parents=True, exist_ok=True)
+        if self._traffic is not None:
+            await self._traffic.collect(node, target)
         for name, path in self._system.log_files(node).items():
             try:
                 (target / name).write_bytes(await node.control.read_file(path))

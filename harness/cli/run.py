@@ -77,6 +77,7 @@ from results.summary import summary
 @click.option(
     "--keep", is_flag=True, default=None, help="Leave the cluster up, and say how to get a shell on each node."
 )
+@click.option("--tcpdump", is_flag=True, default=None, help="Keep what each node sends and gets with the run (pcap).")
 @json_option
 @debug_option
 def run(experiment: str | None, as_json: bool, debug: bool, **flags: Any) -> None:

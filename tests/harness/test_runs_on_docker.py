@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -14,9 +15,12 @@ import pytest
 
 from checkers.history import decode
 from harness.cluster.engine import RUN_LABEL
+from harness.cluster.layout import CLIENT_PORT, PEER_PORT
 from tests.harness.whole_runs import QUICK, ROOT, finish, lines, run, start, wait
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("node_image")]
+
+LINUX_COOKED_BYTES = 20
 
 
 @pytest.fixture
@@ -40,10 +44,25 @@ def left(engine: docker.DockerClient, name: str) -> list[str]:
     return [str(thing.name) for thing in [*containers, *networks, *volumes]]
 
 
+def ports_in(path: Path) -> Counter[int]:
+    """The TCP ports of a trace of "any" interface, by packets. Its records follow each other to the last byte."""
+    data, at, ports = path.read_bytes(), 24, Counter[int]()
+    assert data[:4] == bytes.fromhex("d4c3b2a1")
+    while at < len(data):
+        length = int.from_bytes(data[at + 8 : at + 12], "little")
+        packet = data[at + 16 + LINUX_COOKED_BYTES : at + 16 + length]
+        header = (packet[0] & 0x0F) * 4
+        ports.update(int.from_bytes(packet[header + offset : header + offset + 2], "big") for offset in (0, 2))
+        at += 16 + length
+    assert at == len(data)
+    return ports
+
+
 def test_a_run_ends_judged_with_everything_in_its_folder(
     tmp_path: Path, name: str, engine: docker.DockerClient
 ) -> None:
-    code, out, err = run(tmp_path, "run", *QUICK, "--nemesis", "none", "--seed", "5", "--name", name, "--json")
+    asked = ["--nemesis", "none", "--seed", "5", "--name", name, "--tcpdump", "--json"]
+    code, out, err = run(tmp_path, "run", *QUICK, *asked)
     said = json.loads(out.strip().splitlines()[-1])
     assert (code, said["verdict"], said["seed"], said["anomalies"]) == (0, "valid", 5, []), err
     folder = tmp_path / "results" / "runs" / name
@@ -58,7 +77,12 @@ def test_a_run_ends_judged_with_everything_in_its_folder(
         "harness.log",
         "nodes/n1/node.log",
         "nodes/n1/trace.jsonl",
+        "nodes/n1/traffic.pcap",
     } <= made
+    assert all(
+        {CLIENT_PORT, PEER_PORT} <= set(ports_in(folder / "nodes" / node / "traffic.pcap"))
+        for node in ("n1", "n2", "n3")
+    )
     assert said["operations"]["ok"] > 100
     assert left(engine, name) == []
     assert run(tmp_path, "check", name)[0] == 0

@@ -136,6 +136,10 @@ def test_a_finding_of_the_simulator_makes_the_run_invalid(capsys: pytest.Capture
         ),
         (["--cluster", "sim", "--image", "x"], "--image says something about containers: --cluster sim has none."),
         (["--cluster", "sim", "--node-source", "."], "--node-source says something about nodes that are processes"),
+        (
+            ["--cluster", "sim", "--tcpdump"],
+            "--cluster sim cannot do --tcpdump, which keeps what nodes send: give --clust",
+        ),
         (["--cluster", "sim", "--system", "etcd"], "Only the bundled node can be simulated"),
         (["--swarm"], "--swarm is for simulated runs: give --cluster sim too."),
         (["--cluster", "sim", "--nemesis", "packet"], "There is no fault named 'packet': did you mean 'packets'?"),
