@@ -7,6 +7,7 @@ filter rule is put into a container. Nothing is built or downloaded.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -32,12 +34,15 @@ from harness.cluster.fuse import DEVICE, MISSING, is_missing
 from harness.cluster.layout import IMAGE
 from harness.cluster.local import folders
 from harness.cluster.local.cluster import check_processes
+from harness.cluster.over_ssh.firewall import queueing
 from harness.cluster.owner import owner
 from harness.errors import CannotRun, RaftstormError
 from harness.image import default_tag
 from harness.image.base import BOOTSTRAPPED, PREFERRED, present
 from harness.image.bootstrap import check_machine
 from harness.image.context import faketime_library, faketime_path
+from harness.on_nodes.archive import archive
+from harness.on_nodes.packets.nfqueue import NUMBER
 
 PORTS: Final = 10
 """A cluster of five publishes two ports a node."""
@@ -90,6 +95,7 @@ def _on_engine(client: docker.DockerClient) -> Iterator[Row]:
         ("node image", _image),
         ("container network", _network),
         ("packet filter", _packet_filter),
+        ("packet queue", _packet_queue),
         ("disks that can fail", _frail_disks),
         ("leftovers", _leftovers),
     ]
@@ -250,6 +256,29 @@ def _packet_filter(client: docker.DockerClient) -> Row:
         "iptables -A INPUT -s 192.0.2.1 -j DROP && iptables -C INPUT -s 192.0.2.1 -j DROP",
         privileges(client, mounting=False),
     )
+
+
+def _packet_queue(client: docker.DockerClient) -> Row:
+    """By the agent that packets faults put on nodes: it holds a queue, and a rule fills it."""
+    row = Row(
+        item="packet queue",
+        ok=True,
+        found="NFQUEUE works inside containers",
+        hint="packets faults need the engine's kernel to have nfnetlink_queue and xt_NFQUEUE; all others do not",
+    )
+    given = json.dumps({"path": "/run/queue.sock", "ways": {"192.0.2.1": {"loss": 1.0}}})
+    install = f"echo {b64encode(archive('packets')).decode()} | base64 -d > /run/packets.pyz"
+    begin = f"python3 -S -E /run/packets.pyz hinder '{given}' > /dev/null"
+    fill = queueing("doctor", ["192.0.2.1"], NUMBER)
+    tried = _tried(client, row, f"{install} && {begin} && {fill}", privileges(client, mounting=False))
+    return replace(tried, found=f"{row.found}; {_netem(client)}") if tried == row else tried
+
+
+def _netem(client: docker.DockerClient) -> str:
+    """Whether the kernel has it, in words. Nothing here needs it."""
+    netem = Row(item="netem", ok=True, found="netem is there too, and not used")
+    tried = _tried(client, netem, "tc qdisc add dev lo root netem delay 1ms", privileges(client, mounting=False))
+    return tried.found if tried.ok else "netem, which is not used, is not there"
 
 
 def _frail_disks(client: docker.DockerClient) -> Row:

@@ -43,4 +43,6 @@ def test_what_is_missing_has_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_on_a_machine_that_has_everything(tmp_path: Path) -> None:
     rows = found(tmp_path)
     assert {name: row for name, row in rows.items() if not row.ok} == {}
-    assert {"node image", "packet filter", "disks that can fail", "container network", "leftovers"} <= rows.keys()
+    asked = {"node image", "packet filter", "packet queue", "disks that can fail", "container network", "leftovers"}
+    assert asked <= rows.keys()
+    assert "NFQUEUE works" in rows["packet queue"].found
