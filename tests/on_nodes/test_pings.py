@@ -85,5 +85,6 @@ def test_requests_and_answers() -> None:
     assert checksum(asked) == 0
     answered = bytes([0]) + asked[1:]
     assert answer(bytes([0x45]) + bytes(19) + answered, 77) == 70_000 & 0xFFFF
+    assert answer(answered, 77) == 70_000 & 0xFFFF
     assert answer(bytes([0x45]) + bytes(19) + answered, 78) is None
     assert answer(bytes([0x45]) + bytes(19) + asked, 77) is None

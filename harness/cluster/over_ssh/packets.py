@@ -65,10 +65,13 @@ class ShellPackets:
         """By fault and node: the kernel's counters when it began."""
         self._usual_ms: dict[Link, float] = {}
         """The quickest round trip where nothing hinders."""
+        self._usual = Lock(world)
+        """It is measured once, however many faults begin at the same moment."""
 
     async def disturb(self, fault: str, links: Collection[Link], hindrance: Hindrance) -> Evidence:
         try:
-            await self._measure_usual()
+            async with self._usual:
+                await self._measure_usual()
             # Noted before anything is done: what breaks half way has to be lifted too.
             self._in_force[fault] = dict.fromkeys(links, hindrance)
             return await self._disturb(fault, sorted(links))

@@ -12,7 +12,6 @@ import select
 import socket
 import struct
 from collections.abc import Mapping
-from statistics import median
 from time import monotonic
 from typing import Any, Final
 
@@ -51,6 +50,13 @@ class Train:
     @property
     def large(self) -> bool:
         return bool(self.hindrance.bytes_per_s)
+
+    @property
+    def length(self) -> int:
+        """How many pings make sense at once."""
+        if self.hindrance == Hindrance():
+            return CLEAN
+        return LARGE_TRAIN if self.large else TRAIN
 
     def send(self, now_s: float) -> int:
         """The number of the next ping."""
@@ -144,7 +150,9 @@ class Train:
             "overtaken": self.overtaken,
         }
         if trips:
-            told["round_trip_ms"] = [round(1000 * each, 3) for each in (min(trips), median(trips), max(trips))]
+            told["round_trip_ms"] = [
+                round(1000 * each, 3) for each in (min(trips), sorted(trips)[len(trips) // 2], max(trips))
+            ]
         if self.bytes_per_s is not None:
             told["bytes_per_s"] = round(self.bytes_per_s)
         return told
@@ -154,18 +162,30 @@ def measure(links: Mapping[str, Mapping[str, Any]], seconds: float) -> dict[str,
     """By peer's address: what is to be looked for (fields of a hindrance) -> what was seen. Ends as soon as all of it
     has been, and after so many seconds at the latest. Raises OSError."""
     trains = {address: Train(Hindrance(**fields)) for address, fields in links.items()}
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as pinging:
+    pinging, ident = _open()
+    with pinging:
         pinging.setblocking(False)
-        _Measuring(pinging, trains).run(monotonic() + seconds)
+        _Measuring(pinging, ident, trains).run(monotonic() + seconds)
     now_s = monotonic()
     return {address: train.as_dict(now_s) for address, train in trains.items()}
 
 
+def _open() -> tuple[socket.socket, int]:
+    """A socket for pings and the identity of its requests. One that gets its own answers alone, where the kernel gives
+    it: a raw one gets those of all who measure at the moment. Raises OSError."""
+    try:
+        pinging = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+    except PermissionError:
+        return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP), os.getpid() & 0xFFFF
+    pinging.bind(("", 0))
+    return pinging, pinging.getsockname()[1]
+
+
 class _Measuring:
-    def __init__(self, pinging: socket.socket, trains: Mapping[str, Train]) -> None:
+    def __init__(self, pinging: socket.socket, ident: int, trains: Mapping[str, Train]) -> None:
         self._socket = pinging
         self._trains = trains
-        self._id = os.getpid() & 0xFFFF
+        self._id = ident
         self._poll = select.poll()
         self._poll.register(pinging, select.POLLIN)
 
@@ -175,7 +195,7 @@ class _Measuring:
                 return
             for index in range(TRAIN):
                 for address in left:
-                    if not self._trains[address].large or index < LARGE_TRAIN:
+                    if index < self._trains[address].length:
                         self._ping(address)
                 self._listen(SPACING_S)
             self._listen(PAUSE_S)
@@ -219,8 +239,8 @@ def request(ident: int, number: int, size: int) -> bytes:
 
 
 def answer(packet: bytes, ident: int) -> int | None:
-    """The number of the ping that an IPv4 packet answers. None: it answers none of ours."""
-    start = (packet[0] & 0x0F) * 4
+    """The number of the ping that a packet answers, with its IPv4 header or from ICMP's on. None: none of ours."""
+    start = (packet[0] & 0x0F) * 4 if packet[0] >> 4 == 4 else 0
     number: int
     kind, _, _, answered, number = _HEADER.unpack_from(packet, start)
     return number if kind == _REPLY and answered == ident else None
