@@ -156,6 +156,22 @@ def test_rules_that_stay_are_named() -> None:
     do(site, work)
 
 
+def test_links_that_are_clogged_show_nothing_of_other_faults() -> None:
+    site = Site()
+
+    async def work(packets: Packets) -> None:
+        proven(await packets.disturb("f1", [THERE], HINDRANCES["corrupt"]))
+        proven(await packets.disturb("f2", [THERE], HINDRANCES["clogged"]))
+        begun = await packets.disturb("f3", [THERE, Link("n1", "n3")], HINDRANCES["corrupt"])
+        assert proven(begun)["clogged"] == ["n1->n2"]
+        assert "something else cuts or clogs all" in trouble(await packets.disturb("f4", [THERE], HINDRANCES["loss"]))
+        for fault in ("f2", "f4", "f1", "f3"):
+            proven(await packets.calm(fault))
+        proven(await packets.verify_healed())
+
+    do(site, work)
+
+
 def test_links_that_are_cut_show_nothing_and_are_not_taken_for_lossy_ones() -> None:
     site = Site()
     offered = capabilities(site.world, site.nodes, site)
@@ -166,7 +182,7 @@ def test_links_that_are_cut_show_nothing_and_are_not_taken_for_lossy_ones() -> N
         await offered.network.cut("f1", [THERE])
         begun = await offered.packets.disturb("f2", [THERE, Link("n1", "n3")], HINDRANCES["loss"])
         assert proven(begun)["cut"] == ["n1->n2"]
-        assert "something else cuts all" in trouble(
+        assert "something else cuts or clogs all" in trouble(
             await offered.packets.disturb("f3", [THERE], HINDRANCES["duplicate"])
         )
         for fault in ("f2", "f3"):

@@ -7,7 +7,8 @@ ask for (`together`), so that lifting one leaves the others in force.
 A hindrance is believed by what its links do to packets: trains of pings from each link's source show every effect that
 was asked for (harness.on_nodes.packets.pings), and corruption the receiver's own count of checksums that did not fit.
 It is lifted when its rules are gone and the pings come back as ever: each once, in order, and as fast as before. A link
-that something else hinders or cuts cannot show that; there, the rules being gone is all that can be known.
+that something else hinders or cuts cannot show that; there, the rules being gone is all that can be known. Nor does a
+link show anything that something else cuts or clogs: a fault is believed by those of its links that are open.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from harness.world.sync import Lock
 SHOW_S: Final = 2.0
 """For links to show what they do, beside the time that it takes; and to show that they do nothing any more."""
 MOST_SHOW_S: Final = 7.0
-PROOFS: Final = 3
-"""On a machine that is busy enough, pings wait for longer than packets are held."""
+PROOFS_S: Final = 3.0
+"""So long it is tried again: on a machine that is busy enough, pings wait for longer than packets are held. No longer:
+the fault is in force meanwhile."""
 REACH_S: Final = 0.3
 AS_BEFORE_S: Final = 0.005
 """The quickest of several pings takes so much longer than before at most, where nothing hinders it."""
@@ -111,10 +113,9 @@ class ShellPackets:
         put = await self._at_places(fault, lambda name: self._put(name, fault), "disturb")
         if not put.effective:
             return put
+        last_ns = self._world.now() + int(PROOFS_S * 1e9)
         proof = await self._proof(fault, links)
-        for _ in range(PROOFS - 1):
-            if proof.effective:
-                break
+        while not proof.effective and self._world.now() < last_ns:
             proof = await self._proof(fault, links)
         return Evidence(effective=proof.effective, details=put.details | proof.details, trouble=proof.trouble)
 
@@ -122,14 +123,17 @@ class ShellPackets:
         wanted = {link: self._on(link) for link in links}
         seen = await self._measure(wanted)
         cut = await self._cut(link for link in links if not seen[link]["answered"])
-        open_links = [link for link in links if link not in cut]
-        spoilt = await self._spoilt(fault, {link.target for link in open_links if wanted[link].corrupt})
-        details = {"links": by_link(seen), "checksum_errors": spoilt, "cut": [words(link) for link in cut]}
+        clogged = [link for link in links if wanted[link].clogged and not self._in_force[fault][link].clogged]
+        open_links = [link for link in links if link not in cut and link not in clogged]
+        corrupting = [link for link in open_links if wanted[link].corrupt and not wanted[link].clogged]
+        spoilt = await self._spoilt(fault, {link.target for link in corrupting})
+        hidden = {"cut": [words(link) for link in cut], "clogged": [words(link) for link in clogged]}
+        details = {"links": by_link(seen), "checksum_errors": spoilt, **hidden}
         troubles = [
             f"{words(link)} {trouble}" for link in open_links if (trouble := unproven(seen[link], wanted[link]))
         ]
         if not open_links:
-            troubles.append("something else cuts all of these links")
+            troubles.append("something else cuts or clogs all of these links")
         shown = {name: value for name, value in details.items() if value}
         return evidence(shown, troubles + not_spoilt(spoilt))
 
