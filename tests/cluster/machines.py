@@ -96,7 +96,7 @@ class Machine:
             return self._queue_listing()
         if "measure" in words:
             asked = json.loads(words[words.index("measure") + 1])["links"]
-            return json.dumps({address: self.site.pinged(self, address, fields) for address, fields in asked.items()})
+            return json.dumps({address: self.site.pinged(self, address, both) for address, both in asked.items()})
         self._requeue(command)
         return f"{self._hinder(json.loads(words[words.index('hinder') + 1])['ways'])}\n{self._queue_listing()}"
 
@@ -194,10 +194,10 @@ class Site:
         names = [word.split(",")[0] for word in words if word.count(",") == 2]
         return "".join(f"{name} {self._dialled(source, self[name])}\n" for name in names)
 
-    def pinged(self, source: Machine, address: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def pinged(self, source: Machine, address: str, both: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What a hundred pings show, one every five milliseconds."""
         (target,) = (machine for machine in self.machines.values() if machine.address == address)
-        train, answers = Train(Hindrance(**fields)), []
+        train, answers = Train(*(Hindrance(**fields) for fields in both)), []
         reached = target.hears(source) and source.hears(target)
         size = 28 + (LARGE_BYTES if train.large else SMALL_BYTES)
         self.pings_ns += 20_000_000_000

@@ -39,6 +39,8 @@ WIDTH_SLACK: Final = 1.3
 """What was let through while nothing else was sent comes early."""
 _CHECKSUM: Final = "icmp_checksum_errors"
 
+Both = tuple[Hindrance, Hindrance]
+"""What is looked for on a link, and all that it does."""
 Seen = dict[str, Any]
 """What one link's pings showed (harness.on_nodes.packets.pings.Train)."""
 
@@ -121,7 +123,7 @@ class ShellPackets:
 
     async def _proof(self, fault: str, links: Sequence[Link]) -> Evidence:
         wanted = {link: self._on(link) for link in links}
-        seen = await self._measure(wanted)
+        seen = await self._measure(self._in_force[fault], wanted)
         cut = await self._cut(link for link in links if not seen[link]["answered"])
         clogged = [link for link in links if wanted[link].clogged and not self._in_force[fault][link].clogged]
         open_links = [link for link in links if link not in cut and link not in clogged]
@@ -130,7 +132,9 @@ class ShellPackets:
         hidden = {"cut": [words(link) for link in cut], "clogged": [words(link) for link in clogged]}
         details = {"links": by_link(seen), "checksum_errors": spoilt, **hidden}
         troubles = [
-            f"{words(link)} {trouble}" for link in open_links if (trouble := unproven(seen[link], wanted[link]))
+            f"{words(link)} {trouble}"
+            for link in open_links
+            if (trouble := unproven(seen[link], self._in_force[fault][link], wanted[link]))
         ]
         if not open_links:
             troubles.append("something else cuts or clogs all of these links")
@@ -182,23 +186,25 @@ class ShellPackets:
         unknown = [link for link in self._all_links() if link not in self._usual_ms and self._on(link) is FREE]
         if not unknown or (self._usual_ms and self._in_force):
             return
-        for link, seen in (await self._measure(dict.fromkeys(unknown, FREE))).items():
+        free = dict.fromkeys(unknown, FREE)
+        for link, seen in (await self._measure(free, free)).items():
             if "round_trip_ms" in seen:
                 self._usual_ms[link] = seen["round_trip_ms"][0]
 
-    async def _measure(self, wanted: Mapping[Link, Hindrance]) -> dict[Link, Seen]:
-        """What pings show, on all links at once. Raises Trouble, ControlError."""
-        targets: dict[str, dict[str, Hindrance]] = {}
-        for (source, target), hindrance in sorted(wanted.items()):
-            targets.setdefault(source, {})[target] = hindrance
+    async def _measure(self, wanted: Mapping[Link, Hindrance], does: Mapping[Link, Hindrance]) -> dict[Link, Seen]:
+        """What pings show of what is wanted, on all links at once. `does`: all that they do. Raises Trouble,
+        ControlError."""
+        targets: dict[str, dict[str, Both]] = {}
+        for link in sorted(wanted):
+            targets.setdefault(link.source, {})[link.target] = wanted[link], does[link]
         asked = {source: self._measure_from(source, targets[source]) for source in targets}
         told = await gather(self._world, asked, name="measure")
         return {Link(source, target): told[source][target] for source, target in sorted(wanted)}
 
-    async def _measure_from(self, source: str, targets: Mapping[str, Hindrance]) -> dict[str, Seen]:
+    async def _measure_from(self, source: str, targets: Mapping[str, Both]) -> dict[str, Seen]:
         by_address = {address(self._nodes[target])[0]: target for target in targets}
-        links = {each: targets[target].as_dict() for each, target in by_address.items()}
-        takes_s = max(one.delay_s + one.jitter_s + one.slow_s for one in targets.values())
+        links = {each: [one.as_dict() for one in targets[target]] for each, target in by_address.items()}
+        takes_s = max(does.delay_s + does.jitter_s + does.slow_s for _, does in targets.values())
         seconds = min(MOST_SHOW_S, SHOW_S + 3 * takes_s)
         told, _ = await call(self._nodes[source], PROGRAM, "measure", {"links": links, "seconds": seconds})
         return {by_address[each]: told[each] for each in told}
@@ -223,7 +229,8 @@ class ShellPackets:
     async def _show_free(self, links: Iterable[Link]) -> tuple[dict[Link, Seen], list[str]]:
         """What links show that nothing of ours hinders any more, and what is wrong with those that nothing cuts."""
         listed = sorted(links)
-        seen = await self._measure(dict.fromkeys(listed, FREE))
+        free = dict.fromkeys(listed, FREE)
+        seen = await self._measure(free, free)
         slow = [link for link in listed if not seen[link]["shown"] or self._slower(link, seen[link])]
         cut = await self._cut(slow)
         return seen, [f"{words(link)} is not as before: {seen[link]}" for link in slow if link not in cut]
@@ -236,12 +243,12 @@ class ShellPackets:
         return [Link(source, target) for source in self._nodes for target in self._nodes if source != target]
 
 
-def unproven(seen: Seen, wanted: Hindrance) -> str | None:
-    """What of a hindrance a link did not show."""
+def unproven(seen: Seen, wanted: Hindrance, does: Hindrance) -> str | None:
+    """What of a hindrance a link did not show that `does` all of this."""
     if not seen["shown"]:
         return f"has not shown {', '.join(wanted.as_dict())}: {seen}"
-    least_ms = 1000 * (wanted.delay_s - wanted.jitter_s)
-    if not wanted.clogged and least_ms > 0 and seen["round_trip_ms"][0] < least_ms:
+    least_ms = 1000 * (does.delay_s - does.jitter_s)
+    if not does.clogged and least_ms > 0 and seen["round_trip_ms"][0] < least_ms:
         return f"takes {seen['round_trip_ms'][0]:g} ms, not {least_ms:g} ms or more"
     if wanted.bytes_per_s and not wanted.clogged and seen["bytes_per_s"] > WIDTH_SLACK * wanted.bytes_per_s:
         return f"carries {seen['bytes_per_s']:g} bytes a second, not {wanted.bytes_per_s:g}"

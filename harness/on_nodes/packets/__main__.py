@@ -2,7 +2,7 @@
 
 hinder {"path": the agent's socket, "ways": {address: hindrance}}
     -> {"counts": {address: ...}, "kernel": its counters}
-measure {"links": {address: hindrance}, "seconds": 2.0}
+measure {"links": {address: [what is looked for, all that the link does]}, "seconds": 2.0}
     -> {address: what was seen}
 """
 

@@ -11,7 +11,7 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Final
 
@@ -40,8 +40,10 @@ _HEADER: Final = struct.Struct(">BBHHH")
 class Train:
     """What has been seen of the pings to one peer. Times in seconds, of any clock."""
 
-    def __init__(self, hindrance: Hindrance) -> None:
+    def __init__(self, hindrance: Hindrance, link: Hindrance | None = None) -> None:
+        """`hindrance`: what is looked for. `link`: all that the link does, where that is more."""
         self.hindrance = hindrance
+        self.link = hindrance if link is None else link
         self._sent: list[float] = []
         self._answers: dict[int, list[float]] = {}
         self._order: list[int] = []
@@ -83,12 +85,20 @@ class Train:
             highest = max(highest, number)
         return count
 
+    @property
+    def patience_s(self) -> float:
+        """What is not answered within it is lost."""
+        return PATIENCE_S + self.usual_s + self.link.slow_s
+
+    @property
+    def usual_s(self) -> float:
+        """What a ping that nothing overtakes takes at most."""
+        return self.link.delay_s + self.link.jitter_s + (1.0 if self.link.bytes_per_s else 0.0)
+
     def lost(self, now_s: float) -> int:
-        hindrance = self.hindrance
-        patience_s = PATIENCE_S + hindrance.delay_s + hindrance.jitter_s + hindrance.slow_s + (1.0 if self.large else 0)
         unanswered = [number for number in range(len(self._sent)) if number not in self._answers]
         return sum(
-            now_s - self._sent[number] > patience_s or (not hindrance.slow and self._passed(number))
+            now_s - self._sent[number] > self.patience_s or (not self.link.slow and self._passed(number))
             for number in unanswered
         )
 
@@ -126,9 +136,7 @@ class Train:
 
     def silent(self, now_s: float) -> bool:
         """Nothing at all comes back: it makes no sense to go on."""
-        hindrance = self.hindrance
-        takes_s = PATIENCE_S + hindrance.delay_s + hindrance.jitter_s + hindrance.slow_s + (1.0 if self.large else 0)
-        return len(self._sent) >= ENOUGH and not self._answers and now_s - self._sent[0] > takes_s
+        return len(self._sent) >= ENOUGH and not self._answers and now_s - self._sent[0] > self.patience_s
 
     def done(self, now_s: float) -> bool:
         return self.shows(now_s) or self.silent(now_s)
@@ -158,10 +166,10 @@ class Train:
         return told
 
 
-def measure(links: Mapping[str, Mapping[str, Any]], seconds: float) -> dict[str, dict[str, Any]]:
-    """By peer's address: what is to be looked for (fields of a hindrance) -> what was seen. Ends as soon as all of it
-    has been, and after so many seconds at the latest. Raises OSError."""
-    trains = {address: Train(Hindrance(**fields)) for address, fields in links.items()}
+def measure(links: Mapping[str, Sequence[Mapping[str, Any]]], seconds: float) -> dict[str, dict[str, Any]]:
+    """By peer's address: what is to be looked for, and all that the link does (fields of hindrances) -> what was seen.
+    Ends as soon as all of it has been, and after so many seconds at the latest. Raises OSError."""
+    trains = {address: Train(*(Hindrance(**fields) for fields in both)) for address, both in links.items()}
     pinging, ident = _open()
     with pinging:
         pinging.setblocking(False)
@@ -204,12 +212,11 @@ class _Measuring:
 
     def _waits(self, address: str) -> bool:
         """Whether another train would tell nothing before this one's answers have come."""
-        hindrance = self._trains[address].hindrance
-        return bool(hindrance.bytes_per_s or hindrance.delay_s or hindrance.clogged)
+        link = self._trains[address].link
+        return bool(link.bytes_per_s or link.delay_s or link.clogged)
 
     def _wait_answers(self, left: list[str], deadline_s: float) -> None:
-        hindrances = [self._trains[address].hindrance for address in left]
-        most_s = PATIENCE_S + max(one.delay_s + one.jitter_s + (1.0 if one.bytes_per_s else 0) for one in hindrances)
+        most_s = PATIENCE_S + max(self._trains[address].usual_s for address in left)
         until_s = min(deadline_s, monotonic() + most_s)
         while monotonic() < until_s and not all(self._trains[address].done(monotonic()) for address in left):
             self._listen(PAUSE_S)
