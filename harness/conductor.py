@@ -26,7 +26,7 @@ from harness.nemesis.commands import Stop, load_kinds
 from harness.nemesis.fault import FaultKind
 from harness.nemesis.feed import feed
 from harness.nemesis.nemesis import Nemesis
-from harness.nemesis.schedule import Timed, crowded, draw_schedule, turned
+from harness.nemesis.schedule import Timed, draw_schedule, turned
 from harness.recorder import Recorder
 from harness.script import Script
 from harness.system import System
@@ -133,13 +133,11 @@ class Conductor:
         return commands
 
     def _drawn(self, rng: Random) -> list[Timed]:
-        """A swarm draws how crowded it is itself."""
-        kinds, asked_s = self._plan.kinds, self._experiment.nemesis_interval
         return draw_schedule(
             rng,
-            kinds,
+            self._plan.kinds,
             time_limit_s=self._experiment.time_limit,
-            interval_s=asked_s if self._experiment.swarm else crowded(asked_s, len(kinds)),
+            interval_s=self._experiment.interval_s,
             shape=self._experiment.schedule_shape,
         )
 

@@ -24,7 +24,7 @@ from harness.client import READ_MODES
 from harness.cluster import fuse
 from harness.cluster.hosts.inventory import Inventory, read_inventory
 from harness.errors import BadInput
-from harness.nemesis.schedule import SHAPES
+from harness.nemesis.schedule import INTERVAL_S, SHAPES, crowded
 from harness.script import Bounds, Script, read_script
 from harness.toml_file import read_toml
 from harness.workload import WorkloadOptions, owner
@@ -51,8 +51,8 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     workload: tuple[str, ...] = ("register", "follower-reads")
     """They run together, each with processes of its own. `validated` has resolved "all"."""
     nemesis: tuple[str, ...] = (ALL,)
-    nemesis_interval: float = 5.0
-    """Mean seconds between the beginnings of two faults of one kind; of more than four kinds each comes less often."""
+    nemesis_interval: float | None = None
+    """Mean seconds between the beginnings of two faults of one kind. None: `interval_s` says how many."""
     schedule: str | None = None
     """A file with the run's timeline. `validated` has put its kinds of fault in the place of `nemesis`."""
     schedule_shape: str = "random"
@@ -105,6 +105,14 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     def forks(self) -> list[Fork]:
         """In the order of their times."""
         return sorted((parse_fork(text) for text in self.fork), key=lambda fork: fork.at_s)
+
+    @property
+    def interval_s(self) -> float:
+        """Between two faults of one kind: as asked, else 5; of many kinds each comes less often. (A swarm draws how
+        crowded a run is itself.)"""
+        if self.nemesis_interval is not None:
+            return self.nemesis_interval
+        return INTERVAL_S if self.swarm else crowded(INTERVAL_S, len(self.nemesis))
 
     @property
     def processes(self) -> int:
@@ -270,7 +278,7 @@ def _check_numbers(experiment: Experiment) -> None:
         raise BadInput(f"A cluster of {experiment.nodes} nodes cannot work: --nodes takes 1 to {MAX_NODES}.")
     for name, least in (("time-limit", 1), ("nemesis-interval", 0.5), ("call-timeout", 0.05)):
         value = getattr(experiment, name.replace("-", "_"))
-        if not least <= value < 1e7:
+        if value is not None and not least <= value < 1e7:
             raise BadInput(f"A {name} of {value:g} s cannot work: --{name} takes {least} s or more.")
     for name in ("longest-gap", "longest-recovery"):
         value = getattr(experiment, name.replace("-", "_"))

@@ -33,7 +33,11 @@ from results.summary import summary
     "--workload", help="Workloads, comma-separated, or all: they run together.  [default: register,follower-reads]"
 )
 @click.option("--nemesis", help="Kinds of fault, comma-separated, or all, or none.  [default: all]")
-@click.option("--nemesis-interval", type=float, help="Mean seconds between two faults of one kind.  [default: 5]")
+@click.option(
+    "--nemesis-interval",
+    type=float,
+    help="Mean seconds between two faults of one kind.  [default: 5; more for more than four]",
+)
 @click.option(
     "--schedule-shape", help="random, or swizzled: one node at a time, lifted in another order.  [default: random]"
 )

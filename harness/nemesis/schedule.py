@@ -57,6 +57,7 @@ GROUP: Final = (2, 4)
 """How many faults a group of a swizzled schedule has."""
 STAGGER: Final = (0.05, 0.15)
 """From one beginning, or end, of a group to the next, in intervals."""
+INTERVAL_S: Final = 5.0
 FEW_KINDS: Final = 4
 
 CUT: Final = ("partition", "isolate-leader")
@@ -125,7 +126,12 @@ def window(time_limit_s: float) -> Window:
 
 
 def draw_schedule(
-    rng: Random, kinds: Mapping[str, FaultKind], *, time_limit_s: float, interval_s: float = 5.0, shape: str = RANDOM
+    rng: Random,
+    kinds: Mapping[str, FaultKind],
+    *,
+    time_limit_s: float,
+    interval_s: float = INTERVAL_S,
+    shape: str = RANDOM,
 ) -> list[Timed]:
     """The commands of a run in the order of their times. `interval_s`: mean seconds between the beginnings of two
     faults (or groups) of one kind. Every kind comes at least once, and every fault is ended."""

@@ -192,7 +192,7 @@ def _drawn_plan(rng: Random, plan: Plan) -> Plan:
     experiment = msgspec.structs.replace(
         asked,
         nemesis=tuple(kinds),
-        nemesis_interval=max(round(asked.nemesis_interval * swarm.interval_factor(rng), 3), 0.5),
+        nemesis_interval=max(round(asked.interval_s * swarm.interval_factor(rng), 3), 0.5),
         workload=tuple(workload.name for workload in workloads),
         read_mode=asked.read_mode or read_mode,
     )
