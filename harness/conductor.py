@@ -18,7 +18,7 @@ from typing import Any, Final
 from harness import plugins
 from harness.cluster import Capabilities, Node
 from harness.errors import CannotRun
-from harness.experiment import Experiment, script_of
+from harness.experiment import SOME_VARIANTS, Experiment, script_of
 from harness.interpreter import Interpreter
 from harness.mixture import Mixture
 from harness.monitor import Monitor
@@ -27,6 +27,7 @@ from harness.nemesis.fault import FaultKind
 from harness.nemesis.feed import feed
 from harness.nemesis.nemesis import Nemesis
 from harness.nemesis.schedule import Timed, draw_schedule, turned
+from harness.nemesis.some_variants import possible
 from harness.recorder import Recorder
 from harness.script import Script
 from harness.system import System
@@ -71,7 +72,8 @@ class Plan:
 def plan_of(experiment: Experiment) -> Plan:
     """Raises BadInput."""
     workloads = [plugins.load("workload", name) for name in experiment.workload]
-    return Plan(experiment, workloads, load_kinds(experiment.nemesis), script_of(experiment))
+    kinds = possible(load_kinds(experiment.nemesis), SOME_VARIANTS.get(experiment.cluster, {}))
+    return Plan(experiment, workloads, kinds, script_of(experiment))
 
 
 class Conductor:

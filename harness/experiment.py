@@ -32,13 +32,17 @@ from harness.world.streams import Fork, parse_fork
 
 CLUSTERS: Final = {
     "docker": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "limits"),
-    "local": ("network", "processes", "clocks", "membership"),
+    "local": ("network", "processes", "clocks", "packets", "membership"),
     "ssh": ("network", "processes", "clocks", "membership"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
 TRAFFIC: Final = ("docker",)
 """Where what nodes send can be kept: it takes root there, and an address of each node's own."""
+SOME_VARIANTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "local": {"packets": ("slow", "unsteady", "narrow", "clogged")},
+}
+"""Kinds of which a place can do some variants alone: what their names begin with."""
 MAX_NODES: Final = 15
 MAX_PROCESSES: Final = 1000
 ALL: Final = "all"

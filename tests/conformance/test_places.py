@@ -9,8 +9,9 @@ import pytest
 
 from harness import plugins
 from harness.cluster import Capabilities
-from harness.experiment import CLUSTERS, offered
+from harness.experiment import CLUSTERS, SOME_VARIANTS, offered
 from harness.nemesis.commands import load_kinds
+from harness.nemesis.some_variants import possible
 from tests.conformance import checks
 from tests.conformance.sites import PLACES, Check, Site
 
@@ -33,7 +34,7 @@ MARKS = {
 
 def checks_of(place: str) -> dict[str, Check]:
     claimed = offered(place)
-    kinds = load_kinds(plugins.names("fault"))
+    kinds = possible(load_kinds(plugins.names("fault")), SOME_VARIANTS.get(place, {}))
     every = {f"every {name}": checks.every_variant(kind) for name, kind in kinds.items() if kind.needs in claimed}
     of_claims = {name: check for claim in claimed for name, check in OF.get(claim, {}).items()}
     return {**OF_ALL, "offers what it claims": offers(claimed), **every, **of_claims}

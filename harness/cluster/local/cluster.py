@@ -8,7 +8,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from harness.cluster.local import folders
 from harness.cluster.local.line import RelayLine, start_relay
 from harness.cluster.local.marks import NODE, RUN
 from harness.cluster.local.network import RelayBarrier
+from harness.cluster.local.packets import LocalPackets
 from harness.cluster.local.ports import HOST, Ports
 from harness.cluster.local.relay.commands import Begin, Seat
 from harness.cluster.over_ssh import capabilities
@@ -30,7 +31,8 @@ from harness.systems.raft.source import shipped_source
 from harness.systems.server import PID_FILE
 from harness.world import World
 
-_PROBES: Final = "127.83.0.{}"
+_PROBES: Final = "127.83.0"
+_MEASURES: Final = "127.83.1"
 """Loopback has sixteen million addresses; servers dial from the first."""
 
 
@@ -41,7 +43,9 @@ class LocalCluster:
         self._name = name
         self._node_names = tuple(node_names)
         self._keep = keep
-        self._probe_addresses = {name: _PROBES.format(number) for number, name in enumerate(node_names, start=1)}
+        self._probe_addresses, self._measuring_addresses = (
+            {name: f"{net}.{number}" for number, name in enumerate(node_names, start=1)} for net in (_PROBES, _MEASURES)
+        )
         self._folder: Path | None = None
         self._ports = Ports()
         self._relay: RelayLine | None = None
@@ -63,6 +67,7 @@ class LocalCluster:
             processes=reached.processes,
             clocks=reached.clocks,
             membership=reached.membership,
+            packets=LocalPackets(world, self._nodes, self._relay, self._measuring_addresses),
         )
 
     async def up(self) -> None:
@@ -97,7 +102,7 @@ class LocalCluster:
         self._folder = folder = folders.claim(self._name, keep=self._keep)
         source = shipped_source()
         layouts = {name: self._layout(folder, name, source) for name in self._node_names}
-        seats = {name: _seat(name, layout, self._probe_addresses) for name, layout in layouts.items()}
+        seats = {name: self._seat(name, layout) for name, layout in layouts.items()}
         begin = Begin(str(folder), seats, stay=self._keep)
         starting = asyncio.ensure_future(start_relay(begin, {**os.environ, RUN: str(folder)}))
         try:
@@ -116,6 +121,14 @@ class LocalCluster:
             for name, layout in layouts.items()
         )
 
+    def _seat(self, name: str, layout: Layout) -> Seat:
+        return Seat(
+            peer_port=layout.peer_port,
+            pid_file=f"{layout.state}/{PID_FILE}",
+            probe_address=self._probe_addresses[name],
+            measuring_address=self._measuring_addresses[name],
+        )
+
     def _layout(self, folder: Path, name: str, source: Path) -> Layout:
         return under(
             str(folder / name),
@@ -127,14 +140,6 @@ class LocalCluster:
             peer_port=self._ports.take(),
             environment={RUN: str(folder), NODE: name},
         )
-
-
-def _seat(name: str, layout: Layout, probe_addresses: Mapping[str, str]) -> Seat:
-    return Seat(
-        peer_port=layout.peer_port,
-        pid_file=f"{layout.state}/{PID_FILE}",
-        probe_address=probe_addresses[name],
-    )
 
 
 def check_processes() -> None:

@@ -50,3 +50,38 @@ async def probe(source: Node, address: str, targets: Mapping[str, Node], *, time
     words = [f"{name},{node.peer_address.replace(':', ',')}" for name, node in targets.items()]
     printed = await run(source, script(source, _SCRIPT, str(timeout_s), address, *words))
     return {name: outcome for name, _, outcome in (line.partition(" ") for line in printed.splitlines())}
+
+
+_MEASURE: Final = """\
+import select, sys, time
+from _socket import SHUT_WR, socket
+began, own = time.monotonic(), sys.argv[2]
+deadline = began + float(sys.argv[1])
+poll, asked = select.poll(), {}
+for word in sys.argv[3:]:
+    name, host, port, size = word.split(",")
+    line = socket()
+    line.bind((own, 0))
+    line.connect((host, int(port)))
+    line.send(bytes(int(size)))
+    line.shutdown(SHUT_WR)
+    poll.register(line, select.POLLIN)
+    asked[line.fileno()] = name, line, time.monotonic()
+while asked and (left := deadline - time.monotonic()) > 0:
+    for number, _ in poll.poll(left * 1000):
+        name, line, since = asked.pop(number)
+        poll.unregister(number)
+        if line.recv(16):
+            print(name, time.monotonic() - since)
+"""
+
+
+async def measure(
+    source: Node, address: str, targets: Mapping[str, tuple[Node, int]], *, timeout_s: float
+) -> dict[str, float | None]:
+    """By target: seconds until so many bytes (beside each target) had come there and the answer was back. None: it was
+    not. `address`: where what is measured by comes from. Raises Trouble, ControlError."""
+    words = [f"{name},{node.peer_address.replace(':', ',')},{size}" for name, (node, size) in targets.items()]
+    printed = await run(source, script(source, _MEASURE, str(timeout_s), address, *words))
+    seconds = {name: float(passed) for name, passed in (line.split() for line in printed.splitlines())}
+    return {name: seconds.get(name) for name in targets}

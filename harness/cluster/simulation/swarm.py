@@ -9,12 +9,13 @@ nodes, disks and clocks are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from harness.cluster.simulation.machine import DiskSpeed, Oscillator
-from harness.nemesis.fault import FaultKind, Injection, Variant, View
+from harness.nemesis.fault import FaultKind
+from harness.nemesis.some_variants import SomeVariants
 from harness.workload import Workload
 from node_image.driver.config import NodeConfig
 
@@ -26,39 +27,6 @@ READ_MODES: Final = (None, None, "lease")
 """Of runs that were not asked for one."""
 DRIFTS: Final = (0.0, 0.05, 0.05)
 """Of monotonic clocks, either way. A lease is shorter by a tenth than what it rests on: 1.05 / 0.95 is just within."""
-
-
-@dataclass(frozen=True)
-class SomeVariants:
-    """A kind of fault of which only some variants come."""
-
-    kind: FaultKind
-    names: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return self.kind.name
-
-    @property
-    def needs(self) -> str:
-        return self.kind.needs
-
-    @property
-    def exclusive(self) -> bool:
-        return self.kind.exclusive
-
-    @property
-    def variants(self) -> Mapping[str, Variant]:
-        return {name: self.kind.variants[name] for name in self.names}
-
-    def plan(self, variant: str, view: View, rng: Random) -> Injection:
-        return self.kind.plan(variant, view, rng)
-
-    def exact(self, details: Mapping[str, Any], view: View) -> Injection:
-        return self.kind.exact(details, view)
-
-    def details_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self.kind.details_of(value)
 
 
 def simulated(kinds: Mapping[str, FaultKind]) -> dict[str, FaultKind]:

@@ -27,6 +27,7 @@ class Relay:
         self._nodes = begin.nodes
         self._owners = Owners(begin.folder, [seat.pid_file for seat in begin.nodes.values()])
         self._probes = {seat.probe_address: name for name, seat in begin.nodes.items()}
+        self._measuring = {seat.measuring_address: name for name, seat in begin.nodes.items()}
         self._paths = {
             (source, target): Path(Random(f"{begin.seed} {source} {target}"))
             for source in begin.nodes
@@ -55,14 +56,12 @@ class Relay:
             case commands.Heal(fault, target):
                 for path in self._to(target).values():
                     path.heal(fault)
-            case commands.Slow(fault, links, slowing):
+            case commands.Slow(fault, links, hindrance):
                 for path in self._on(links):
-                    path.slow(fault, slowing)
+                    path.hinder(fault, hindrance)
             case commands.Calm(fault):
                 for path in self._paths.values():
                     path.calm(fault)
-            case commands.Reset(links):
-                return Done(count=self._reset(links))
             case commands.Look(target):
                 return Done(paths=[self._state(*link) for link in self._to(target)])
         return Done()
@@ -73,19 +72,13 @@ class Relay:
     def _on(self, links: Pairs) -> Iterable[Path]:
         return [self._paths[link] for link in links]
 
-    def _reset(self, links: Pairs) -> int:
-        found = [connection for connection, link in self._connections.items() if link in links]
-        for connection in found:
-            connection.reset()
-        return len(found)
-
     def _state(self, source: str, target: str) -> PathState:
         path = self._paths[source, target]
         return PathState(
             source=source,
             target=target,
             cuts=path.cuts,
-            slowings=path.slowings,
+            hindrances=path.hindrances,
             connections=sum(link == (source, target) for link in self._connections.values()),
             passed_bytes=path.passed_bytes,
             delayed_bytes=path.delayed_bytes,
@@ -93,13 +86,16 @@ class Relay:
 
     def _arrived(self, dialer: Side, target: str) -> None:
         address = dialer.address("peername")
-        probing = self._probes.get(address[0])
-        source = probing or self._owners.of(address, dialer.address("sockname"))
+        probing, measuring = self._probes.get(address[0]), self._measuring.get(address[0])
+        source = probing or measuring or self._owners.of(address, dialer.address("sockname"))
         if source is None or (source, target) not in self._paths:
             dialer.reset()  # no node's: whoever it is has no business here
             return
 
         def dial(connection: Connection) -> None:
+            if measuring is not None:
+                connection.measure()
+                return
             task = asyncio.ensure_future(self._dial(connection, target))
             self._dialling.add(task)
             task.add_done_callback(self._dialling.discard)

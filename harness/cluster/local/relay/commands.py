@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
-from harness.cluster.local.relay.paths import Held, Slowing
+from harness.cluster.local.relay.paths import Held
+from harness.on_nodes.hindrance import Hindrance
 
 
 class Seat(msgspec.Struct, kw_only=True):
     """One node. `peer_port`: where on 127.0.0.1 its server listens for its peers; `pid_file`: what says which process
-    that is; `probe_address`: where probes of this node's come from, and nothing else."""
+    that is; `probe_address`, `measuring_address`: where its probes come from, and what it sends to measure links."""
 
     peer_port: int
     pid_file: str
     probe_address: str
+    measuring_address: str
 
 
 class Begin(msgspec.Struct, tag=True):
@@ -45,13 +47,7 @@ class Heal(msgspec.Struct, tag=True):
 class Slow(msgspec.Struct, tag=True):
     fault: str
     links: Pairs
-    slowing: Slowing
-
-
-class Reset(msgspec.Struct, tag=True):
-    """Every connection between these, in either direction."""
-
-    links: Pairs
+    hindrance: Hindrance
 
 
 class Calm(msgspec.Struct, tag=True):
@@ -68,13 +64,13 @@ class PathState(msgspec.Struct, kw_only=True):
     source: str
     target: str
     cuts: dict[str, Held]
-    slowings: dict[str, Slowing]
+    hindrances: dict[str, Hindrance]
     connections: int
     passed_bytes: int
     delayed_bytes: int
 
 
-Command = Cut | Heal | Slow | Calm | Reset | Look
+Command = Cut | Heal | Slow | Calm | Look
 
 
 class Request(msgspec.Struct):
@@ -85,9 +81,8 @@ class Request(msgspec.Struct):
 
 
 class Done(msgspec.Struct):
-    """Every answer. `ports`: to Begin; `count`: to Reset, of connections; `paths`: to Look."""
+    """Every answer. `ports`: to Begin; `paths`: to Look."""
 
-    count: int = 0
     ports: dict[str, int] = {}
     paths: list[PathState] = []
     number: int = 0

@@ -23,6 +23,9 @@ MOST_QUEUED_BYTES: Final = 1 << 20
 """In one flow. Beyond that the sender has to wait, as it would for a peer that does not read."""
 
 
+ANSWER: Final = b"all came"
+
+
 class Sign(Enum):
     DIAL = "dial"
     END = "end"
@@ -53,6 +56,11 @@ class Side(asyncio.Protocol):
         assert self.transport is not None
         with suppress(OSError):  # it is gone, which comes as connection_lost
             self.transport.get_extra_info("socket").setsockopt(level, option, value)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is somebody to send to."""
+        return self.transport is not None
 
     def send(self, item: Item) -> None:
         """Nothing, where the socket is closed."""
@@ -111,6 +119,17 @@ class Side(asyncio.Protocol):
             self.flow.back.set_slow_sink(False)
 
 
+class Measuring(Side):
+    """In the place of a server: takes everything, and answers when all has come."""
+
+    ready = True
+
+    def send(self, item: Item) -> None:
+        if item is Sign.END and self.flow is not None:
+            self.flow.put(ANSWER)
+            self.flow.put(Sign.END)
+
+
 class Flow:
     """From one side to the other, as the path allows. `back`: the connection's other flow."""
 
@@ -143,6 +162,9 @@ class Flow:
         self._queued_bytes += size
         self.pump()
 
+    def set_sink(self, sink: Side) -> None:
+        self._sink = sink
+
     def set_slow_sink(self, slow: bool) -> None:
         self._slow_sink = slow
         self._steer_source()
@@ -164,7 +186,7 @@ class Flow:
             self._timer = None
         while self._queue and self._is_open():
             arrives_at, item = self._queue[0]
-            if item is not Sign.DIAL and self._sink.transport is None:
+            if item is not Sign.DIAL and not self._sink.ready:
                 break
             if (wait_s := arrives_at - now()) > 0:
                 self._timer = asyncio.get_running_loop().call_later(wait_s, self.pump)
@@ -232,6 +254,13 @@ class Connection:
 
     def dial(self) -> None:
         self._dial(self)
+
+    def measure(self) -> None:
+        """Instead of a server there is one that measures."""
+        measuring = Measuring()
+        measuring.flow = self.back
+        self.target = measuring
+        self.there.set_sink(measuring)
 
     def flow_ended(self, how: Sign) -> None:
         if how is Sign.RESET or (self.there.ended and self.back.ended):

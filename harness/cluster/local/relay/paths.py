@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from harness.on_nodes.hindrance import Hindrance, together
+
 now: Final = time.monotonic
 
 
@@ -20,34 +22,24 @@ class Held(msgspec.Struct):
     bytes: int = 0
 
 
-class Slowing(msgspec.Struct, frozen=True):
-    """What a fault does to all that goes over a path. Seconds, and bytes a second (0: as fast as can be)."""
-
-    delay_s: float = 0.0
-    jitter_s: float = 0.0
-    """Up to so much is added to the delay of each piece. Nothing overtakes: connections keep their order."""
-    rate: float = 0.0
-    clogged: bool = False
-    """Everything waits, and goes on when the fault ends."""
-
-
 @dataclass
 class Path:
-    """`cuts`, `slowings`: by fault. Flows that wait for something to change add themselves to `waiting`."""
+    """`cuts`, `hindrances`: by fault; of a hindrance, only what streams of bytes can have. Flows add themselves to
+    `waiting`, to hear of changes."""
 
     random: Random
     cuts: dict[str, Held] = field(default_factory=dict)
-    slowings: dict[str, Slowing] = field(default_factory=dict)
+    hindrances: dict[str, Hindrance] = field(default_factory=dict)
     waiting: set[Callable[[], None]] = field(default_factory=set)
     passed_bytes: int = 0
     delayed_bytes: int = 0
-    """Those that slowings have kept waiting."""
+    """Those that hindrances have kept waiting."""
     _free_at: float = 0.0
     """When the last byte that was taken has left a path that is narrow."""
 
     @property
     def open(self) -> bool:
-        return not self.cuts and not any(slowing.clogged for slowing in self.slowings.values())
+        return not self.cuts and not together(self.hindrances.values()).clogged
 
     def cut(self, fault: str) -> None:
         self.cuts.setdefault(fault, Held())
@@ -56,25 +48,24 @@ class Path:
         self.cuts.pop(fault, None)
         self._changed()
 
-    def slow(self, fault: str, slowing: Slowing) -> None:
-        self.slowings[fault] = slowing
+    def hinder(self, fault: str, hindrance: Hindrance) -> None:
+        self.hindrances[fault] = hindrance
         self._changed()
 
     def calm(self, fault: str) -> None:
-        self.slowings.pop(fault, None)
+        self.hindrances.pop(fault, None)
         self._changed()
 
     def arrives_at(self, size: int) -> float:
-        """When so many bytes that set out now are there, whatever happens to the path meanwhile. Delays add up; the
-        smallest rate holds."""
+        """When so many bytes that set out now are there, whatever happens to the path meanwhile."""
         at = now()
-        if rates := [slowing.rate for slowing in self.slowings.values() if slowing.rate]:
-            at = self._free_at = max(at, self._free_at) + size / min(rates)
-        for slowing in self.slowings.values():
-            at += slowing.delay_s + slowing.jitter_s * self.random.random()
-        if self.slowings:
-            self.delayed_bytes += size
-        return at
+        if not self.hindrances:
+            return at
+        hindrance = together(self.hindrances.values())
+        if hindrance.bytes_per_s:
+            at = self._free_at = max(at, self._free_at) + size / hindrance.bytes_per_s
+        self.delayed_bytes += size
+        return at + max(0.0, hindrance.delay_s + hindrance.jitter_s * self.random.uniform(-1.0, 1.0))
 
     def hold(self, size: int, *, dial: bool) -> None:
         for held in self.cuts.values():
