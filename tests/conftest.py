@@ -3,9 +3,12 @@ that a user would be told; the image is built by the first process that wants it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
+import docker
 import pytest
 from hypothesis import settings
 
@@ -46,3 +49,17 @@ def node_image() -> str:
     if image is None:
         pytest.skip(reason)
     return image
+
+
+@pytest.fixture
+def name() -> str:
+    """Of a run that is this test's own."""
+    return f"test-{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def engine() -> Iterator[docker.DockerClient]:
+    """For tests marked `docker`."""
+    client = docker.from_env()
+    yield client
+    client.close()

@@ -6,42 +6,18 @@ import json
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import docker
 import pytest
 
 from checkers.history import decode
-from harness.cluster.engine import RUN_LABEL
 from harness.cluster.layout import CLIENT_PORT, PEER_PORT
-from tests.harness.whole_runs import QUICK, ROOT, finish, lines, run, start, wait
+from tests.harness.whole_runs import QUICK, ROOT, finish, left, lines, run, start, wait
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("node_image")]
 
 LINUX_COOKED_BYTES = 20
-
-
-@pytest.fixture
-def name() -> str:
-    return f"test-{uuid4().hex[:8]}"
-
-
-@pytest.fixture
-def engine() -> Iterator[docker.DockerClient]:
-    client = docker.from_env()
-    yield client
-    client.close()
-
-
-def left(engine: docker.DockerClient, name: str) -> list[str]:
-    """What carries the run's label."""
-    chosen = {"label": f"{RUN_LABEL}={name}"}
-    containers = engine.containers.list(all=True, filters=chosen)
-    networks = engine.networks.list(filters=chosen)
-    volumes = engine.volumes.list(filters=chosen)
-    return [str(thing.name) for thing in [*containers, *networks, *volumes]]
 
 
 def ports_in(path: Path) -> Counter[int]:
@@ -103,7 +79,7 @@ def test_a_killed_harness_loses_nothing_and_clean_removes_the_rest(
 ) -> None:
     history = tmp_path / "results" / "runs" / name / "history.jsonl"
     process = start(tmp_path, "run", "--nodes", "3", "--time-limit", "60", "--name", name)
-    wait(lambda: lines(history) > 400, "400 events")
+    wait(lambda: lines(history) > 400, "400 events", process)
     process.kill()
     process.communicate()
     before = decode(history.read_bytes())
@@ -122,7 +98,7 @@ def test_one_signal_ends_a_run_in_order(
 ) -> None:
     history = tmp_path / "results" / "runs" / name / "history.jsonl"
     process = start(tmp_path, "run", "--nodes", "3", "--time-limit", "300", "--nemesis", "kill", "--name", name)
-    wait(lambda: lines(history) > 200, "200 events")
+    wait(lambda: lines(history) > 200, "200 events", process)
     process.send_signal(number)
     code, out, err = finish(process)
     assert code in (0, 2), err
@@ -133,7 +109,7 @@ def test_one_signal_ends_a_run_in_order(
 def test_two_signals_end_it_at_once(tmp_path: Path, name: str, engine: docker.DockerClient) -> None:
     history = tmp_path / "results" / "runs" / name / "history.jsonl"
     process = start(tmp_path, "run", "--nodes", "3", "--time-limit", "300", "--nemesis", "none", "--name", name)
-    wait(lambda: lines(history) > 200, "200 events")
+    wait(lambda: lines(history) > 200, "200 events", process)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
     code, _, err = finish(process)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -20,11 +19,6 @@ pytestmark = pytest.mark.docker
 def machines(node_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     with hosts(["h1", "h2", "h3"], node_image, tmp_path_factory.mktemp("hosts")) as made:
         yield made
-
-
-@pytest.fixture
-def name() -> str:
-    return f"test-{uuid4().hex[:8]}"
 
 
 def on(path: str, name: str, *arguments: str) -> list[str]:
