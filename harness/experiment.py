@@ -47,6 +47,9 @@ MAX_NODES: Final = 15
 MAX_PROCESSES: Final = 1000
 ALL: Final = "all"
 NONE: Final = "none"
+USUAL: Final = "usual"
+"""What a run has that is not told: short runs have room for few kinds, and these find most."""
+USUAL_FAULTS: Final = ("partition", "kill", "pause", "clock")
 
 
 class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -54,7 +57,8 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 
     workload: tuple[str, ...] = ("register", "follower-reads")
     """They run together, each with processes of its own. `validated` has resolved "all"."""
-    nemesis: tuple[str, ...] = (ALL,)
+    nemesis: tuple[str, ...] = (USUAL,)
+    """Kinds of fault. `validated` has resolved "usual", "all" and "none"."""
     nemesis_interval: float | None = None
     """Mean seconds between the beginnings of two faults of one kind. None: `interval_s` says how many."""
     schedule: str | None = None
@@ -237,7 +241,7 @@ def validated(experiment: Experiment) -> Experiment:
     script = script_of(experiment)
     swarm = experiment.swarm
     if swarm is None:
-        swarm = experiment.cluster == "sim" and list(experiment.nemesis) == [ALL] and script is None
+        swarm = experiment.cluster == "sim" and list(experiment.nemesis) in ([ALL], [USUAL]) and script is None
     lacks = _lacks(experiment)
     faults = resolve_faults(experiment.nemesis, experiment.cluster, lacks) if script is None else script.kinds
     _check_faults(faults, experiment, lacks)
@@ -414,17 +418,20 @@ def resolve_workloads(asked: Sequence[str], system: str = "raft") -> tuple[str, 
 
 
 def resolve_faults(asked: Sequence[str], cluster: str = "docker", lacks: Collection[str] = ()) -> tuple[str, ...]:
-    """Kinds of fault; "all" is every kind that the cluster can do (but what needs one that `lacks` names), "none" no
-    kind. Raises BadInput with the nearest name."""
+    """Kinds of fault; "all" is every kind that the cluster can do (but what needs one that `lacks` names), "usual" a
+    few of these (simulated runs, which draw some of all by themselves, have all), "none" no kind. Raises BadInput with
+    the nearest name."""
     known = plugins.names("fault")
-    if len(asked) > 1 and (ALL in asked or NONE in asked):
-        raise BadInput(f"--nemesis takes {ALL!r}, {NONE!r} or kinds of fault, not both: {', '.join(known)}.")
-    if list(asked) == [ALL]:
-        able = set(offered(cluster)) - set(lacks)
-        return tuple(name for name in known if plugins.load("fault", name).needs in able)
+    words = (ALL, USUAL, NONE)
+    if len(asked) > 1 and set(asked) & set(words):
+        raise BadInput(f"--nemesis takes one of {', '.join(words)}, or kinds of fault: {', '.join(known)}.")
     if list(asked) == [NONE]:
         return ()
+    if list(asked) in ([ALL], [USUAL]):
+        able = set(offered(cluster)) - set(lacks)
+        wanted = USUAL_FAULTS if list(asked) == [USUAL] and cluster != "sim" else known
+        return tuple(name for name in known if name in wanted and plugins.load("fault", name).needs in able)
     for name in asked:
         if name not in known:
-            raise plugins.unknown("fault", name, [*known, ALL, NONE])
+            raise plugins.unknown("fault", name, [*known, *words])
     return tuple(dict.fromkeys(asked))

@@ -41,7 +41,7 @@ def results_option(command: Command) -> Command:
 
 SEARCH: Final = (
     ("workload", str, "Workloads, comma-separated, or all.  [default: all, of which a swarm draws three at most]"),
-    ("nemesis", str, "Kinds of fault, comma-separated, or all, or none.  [default: all]"),
+    ("nemesis", str, "Kinds of fault, comma-separated, or all, or none.  [default: all; docker: the usual four]"),
     ("nemesis-interval", float, "Mean seconds between two faults of one kind.  [default: 5; more for more than four]"),
     ("schedule-shape", str, "random, or swizzled: one node at a time, lifted in another order.  [default: random]"),
     ("read-mode", str, "linearizable, lease, sequential or stale.  [default: each workload's own]"),

@@ -32,7 +32,10 @@ from results.summary import summary
 @click.option(
     "--workload", help="Workloads, comma-separated, or all: they run together.  [default: register,follower-reads]"
 )
-@click.option("--nemesis", help="Kinds of fault, comma-separated, or all, or none.  [default: all]")
+@click.option(
+    "--nemesis",
+    help="Kinds of fault, comma-separated, or all, or none.  [default: partition, kill, pause and clock; sim: all]",
+)
 @click.option(
     "--nemesis-interval",
     type=float,
@@ -53,7 +56,7 @@ from results.summary import summary
 @click.option(
     "--swarm/--no-swarm",
     default=None,
-    help="sim: draw which of the kinds of fault are possible in a run, and how strong.  [default: with --nemesis all]",
+    help="sim: draw which of the kinds of fault are possible in a run, and how strong.  [default: with all kinds]",
 )
 @click.option("--fork", help="sim: SECONDS:SALT[:STREAM+...], comma-separated: from then on choices go on differently.")
 @click.option("--system", help="The system under test.  [default: raft]")

@@ -33,13 +33,17 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuse, "is_missing", lambda: False)
     experiment = build()
     assert experiment.workload == ("register", "follower-reads")
-    assert set(experiment.nemesis) == EVERY_KIND
+    assert set(experiment.nemesis) == {"partition", "kill", "pause", "clock"}
+    assert set(build({"nemesis": "all"}).nemesis) == EVERY_KIND
+    simulated = build({"cluster": "sim"})
+    assert simulated.swarm
+    assert simulated.nemesis == build({"cluster": "sim", "nemesis": "all"}).nemesis
     assert (experiment.nodes, experiment.processes, experiment.time_limit) == (5, 10, 30.0)
 
 
 def test_without_fuse_power_and_disk_faults_are_left_out_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuse, "is_missing", lambda: True)
-    everything = build()
+    everything = build({"nemesis": "all"})
     assert set(everything.nemesis) == EVERY_KIND - {"disk", "power"}
     assert left_out_of_all(everything) == ("disk", "power")
     assert left_out_of_all(build({"nemesis": "kill"})) == ()
@@ -52,7 +56,7 @@ def test_without_fuse_power_and_disk_faults_are_left_out_or_refused(monkeypatch:
 def test_disks_can_fail_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuse, "is_missing", lambda: False)
     assert [needs_frail_disks(kinds) for kinds in (("kill",), ("power",), ("disk", "kill"))] == [False, True, True]
-    assert left_out_of_all(build()) == ()
+    assert left_out_of_all(build({"nemesis": "all"})) == ()
 
 
 def test_where_fuse_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +93,7 @@ def test_nemesis(asked: str, kinds: tuple[str, ...]) -> None:
     [
         ({"workload": "registre"}, r"no workload named 'registre': did you mean 'register'\?"),
         ({"nemesis": "partitions"}, r"no fault named 'partitions': did you mean 'partition'\?"),
-        ({"nemesis": "all,kill"}, "not both"),
+        ({"nemesis": "all,kill"}, "takes one of all, usual, none, or kinds of fault"),
         ({"workload": "all,register"}, "not both"),
         ({"workload": ""}, "No workload is named"),
         ({"schedule-shape": "swizzle"}, r"did you mean 'swizzled'\?"),
@@ -142,6 +146,6 @@ def test_a_system_whose_members_cannot_change(monkeypatch: pytest.MonkeyPatch) -
     fixed, load = SimpleNamespace(lacks={}), plugins.load
     monkeypatch.setattr(plugins, "load", lambda kind, name: fixed if kind == "system" else load(kind, name))
     monkeypatch.setattr(fuse, "is_missing", lambda: False)
-    assert set(build().nemesis) == EVERY_KIND - {"membership"}
+    assert set(build({"nemesis": "all"}).nemesis) == EVERY_KIND - {"membership"}
     with pytest.raises(BadInput, match="--system raft cannot do membership faults: it offers no way to change its"):
         build({"nemesis": "membership"})
