@@ -7,7 +7,7 @@ Three users log in with one key: root; `storm`, who may use sudo; and `plain`, w
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -112,6 +112,17 @@ class Hosts:
 
     def states(self) -> list[dict[str, Any]]:
         return [machine.state() for machine in self.machines]
+
+    def changes(self, before: Sequence[Mapping[str, Any]]) -> list[str]:
+        """What is there now and was not then, or the other way, in words."""
+        return [
+            f"{machine.name}: {change} {thing}"
+            for machine, then, now in zip(self.machines, before, self.states(), strict=True)
+            for what in then
+            for change, things, others in (("new", now[what], then[what]), ("gone", then[what], now[what]))
+            for thing in things
+            if thing not in others
+        ]
 
 
 @contextmanager

@@ -1,4 +1,10 @@
-"""Every place, asked to do what it claims."""
+"""Every place, asked to do what it claims.
+
+Containers and hosts take minutes for it: they have a command of their own, beside what tests/nemesis and tests/cluster
+ask of them in every run.
+
+    pytest -n 1 -m slow tests/conformance
+"""
 
 from __future__ import annotations
 
@@ -26,8 +32,8 @@ OF: dict[str, dict[str, Check]] = {
 }
 """Beside every variant of every kind of fault: by what a place must be able to do."""
 MARKS = {
-    "docker": [pytest.mark.docker],
-    "ssh": [pytest.mark.docker],
+    "docker": [pytest.mark.docker, pytest.mark.slow],
+    "ssh": [pytest.mark.docker, pytest.mark.slow],
     "local": [pytest.mark.skipif(platform.system() != "Linux", reason="local processes need Linux")],
 }
 

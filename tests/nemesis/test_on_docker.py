@@ -66,6 +66,8 @@ class Site:
         return proven(begun), proven(ended)
 
     async def verify(self) -> None:
+        """Who the members are only a leader knows."""
+        await _wait_leader(self.monitor)
         for place in vars(self.capabilities).values():
             if place is not None:
                 proven(await place.verify_healed())

@@ -30,16 +30,17 @@ def write(text: str = "", count: int = 3) -> None:
 def test_nodes_are_the_hosts_or_the_first_of_them() -> None:
     write()
     for options, names in (({}, ["h1", "h2", "h3"]), ({"nodes": 2}, ["h1", "h2"])):
-        experiment = build({"cluster": "ssh", "inventory": "hosts.toml"}, options)
+        experiment = build({"cluster": "ssh", "inventory": "hosts.toml", "nemesis": "all"}, options)
         assert experiment.node_names == names
         assert {"clock", "kill", "membership", "partition", "pause"} <= set(experiment.nemesis)
 
 
 def test_without_root_all_is_all_but_partitions() -> None:
     write('user = "ann"')
-    without = set(build({"cluster": "ssh", "inventory": "hosts.toml"}).nemesis)
+    options = {"cluster": "ssh", "inventory": "hosts.toml", "nemesis": "all"}
+    without = set(build(options).nemesis)
     write('user = "ann"\nbecome = "sudo"')
-    assert set(build({"cluster": "ssh", "inventory": "hosts.toml"}).nemesis) - without == {"partition"}
+    assert set(build(options).nemesis) - without == {"partition"}
 
 
 @pytest.mark.parametrize(

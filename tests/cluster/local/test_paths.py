@@ -68,7 +68,7 @@ def test_what_streams_cannot_have_is_not_done() -> None:
 
 
 def test_a_local_run_is_dealt_no_others() -> None:
-    local = plan_of(build({"cluster": "local"})).kinds["packets"].variants
+    local = plan_of(build({"cluster": "local", "nemesis": "packets"})).kinds["packets"].variants
     assert {name.rpartition("-")[0] for name in local} == {"slow", "unsteady", "narrow", "clogged"}
     docker = plan_of(build({"cluster": "docker", "nemesis": "packets"})).kinds["packets"].variants
     assert "lossy-node" in docker
