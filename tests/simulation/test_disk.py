@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cluster import DiskFailure, Harm
+from harness.cluster.simulation.cluster import SimulatedCluster
 from harness.cluster.simulation.disk import SECTOR_BYTES, Disk, DiskError
+from harness.cluster.simulation.machine import Machine
 from node_image.storage import Corrupt, recover
 from tests.simulation.small import lead, pass_time, started
 
@@ -193,16 +195,22 @@ def test_a_truncated_file_is_durable_as_it_is() -> None:
         assert cut.read() == {"log": b"ddh"}
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_recovery_refuses_a_flipped_bit_and_takes_the_mended_disk(seed: int) -> None:
-    """Of a node that has made snapshots and of one that has not."""
-    options = {"snapshot_every_entries": 5, "segment_bytes": 200} if seed % 2 else {}
-    cluster = started(3, seed=seed, **options)
+def killed_with_a_log(cluster: SimulatedCluster) -> Machine:
+    """The leader's, after some writes."""
     machine = lead(cluster)
     for number in range(20):
         write(machine, number)
         pass_time(cluster, 0.02)
     machine.kill()
+    return machine
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_recovery_refuses_a_flipped_bit_and_takes_the_mended_disk(seed: int) -> None:
+    """Of a node that has made snapshots and of one that has not."""
+    options = {"snapshot_every_entries": 5, "segment_bytes": 200} if seed % 2 else {}
+    cluster = started(3, seed=seed, **options)
+    machine = killed_with_a_log(cluster)
     sound = machine.disk.read()
     flip = machine.disk.harm(Harm.BIT_FLIP, Random(seed))
     assert flip is not None
@@ -220,11 +228,7 @@ def test_recovery_refuses_a_flipped_bit_and_takes_the_mended_disk(seed: int) -> 
 def test_recovery_refuses_a_file_that_ends_too_soon(seed: int) -> None:
     """The snapshot, or a segment that is not the last."""
     cluster = started(3, seed=seed, snapshot_every_entries=5, segment_bytes=200)
-    machine = lead(cluster)
-    for number in range(20):
-        write(machine, number)
-        pass_time(cluster, 0.02)
-    machine.kill()
+    machine = killed_with_a_log(cluster)
     sound = machine.disk.read()
     cut = machine.disk.harm(Harm.TRUNCATION, Random(seed))
     assert cut is not None
