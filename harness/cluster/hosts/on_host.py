@@ -149,7 +149,15 @@ def kill_marked(folder: str) -> list[str]:
                 killed.append(str(pid))
             select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
             os.close(descriptor)
+            forget_clock(pid)
     return sorted(set(killed), key=int)
+
+
+def forget_clock(pid: int) -> None:
+    """The names that libfaketime leaves of a process that was killed before node-start took them away."""
+    for path in (f"/dev/shm/faketime_shm_{pid}", f"/dev/shm/sem.faketime_sem_{pid}"):
+        with suppress(OSError):
+            os.unlink(path)
 
 
 def marked(folder: str) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from harness.cluster.hosts.on_host import forget_clock
+
 RUN: Final = "RAFTSTORM_RUN"
 """The run's folder."""
 NODE: Final = "RAFTSTORM_NODE"
@@ -58,6 +60,8 @@ def kill_all(folder: str) -> list[int]:
             raise TimeoutError(f"processes {found} do not end")
         killed += [pid for pid in found if _kill(pid, folder) and pid not in killed]
         time.sleep(_LOOK_AGAIN_S)
+    for pid in killed:
+        forget_clock(pid)
     return killed
 
 
