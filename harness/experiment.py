@@ -45,6 +45,7 @@ SOME_VARIANTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 """Kinds of which a place can do some variants alone: what their names begin with."""
 MAX_NODES: Final = 15
 MAX_PROCESSES: Final = 1000
+USUAL_CONCURRENCY: Final = "2n"
 ALL: Final = "all"
 NONE: Final = "none"
 USUAL: Final = "usual"
@@ -82,7 +83,7 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     system: str = "raft"
     nodes: int = 5
     """ssh: the first so many hosts; `build` takes all where no number is given."""
-    concurrency: str = "2n"
+    concurrency: str = USUAL_CONCURRENCY
     """Client processes of each workload."""
     rate: float = 200.0
     """Operations a second, all processes together. 0: as fast as they can."""

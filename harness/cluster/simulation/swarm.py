@@ -21,8 +21,12 @@ from node_image.driver.config import NodeConfig
 
 KIND_SHARE: Final = 0.55
 VARIANT_SHARE: Final = 0.6
-INTERVAL_FACTORS: Final = (0.1, 0.2, 0.4, 1.0)
+INTERVAL_FACTORS: Final = (0.1, 0.2, 0.4)
+CONCURRENCIES: Final = ("2n", "6n")
+"""Of runs that were not asked for one. Many processes wait at a leader that was cut off: what it appends for them is a
+long tail that is in no other log."""
 MOST_WORKLOADS: Final = 3
+SHORT_SHARE: Final = 0.7
 READ_MODES: Final = (None, None, "lease")
 """Of runs that were not asked for one."""
 DRIFTS: Final = (0.0, 0.05, 0.05)
@@ -73,18 +77,24 @@ def interval_factor(rng: Random) -> float:
     return rng.choice(INTERVAL_FACTORS)
 
 
+def concurrency(rng: Random) -> str:
+    return rng.choice(CONCURRENCIES)
+
+
 def configurations(rng: Random, names: Sequence[str], bug: str | None) -> dict[str, NodeConfig]:
     """Of all nodes the same but for the name. Snapshots, segments and pieces are small more often than not: what is
-    rare in a large log comes at every turn in a small one."""
+    rare in a large log comes at every turn in a small one. How much of the log stays behind a snapshot goes by how many
+    entries lie between two: mostly little, so that who comes back gets a snapshot."""
     election_timeout_s = rng.choice((0.15, 0.3, 0.5))
+    every = rng.choice((4, 4, 20, 60, 10_000))
     shared = NodeConfig(
         node=names[0],
         peers=frozenset(names),
         bug=bug,
         election_timeout_s=election_timeout_s,
         heartbeat_interval_s=election_timeout_s / rng.choice((3, 5)),
-        snapshot_every_entries=rng.choice((20, 60, 250, 10_000)),
-        trailing_entries=rng.choice((2, 10, 100)),
+        snapshot_every_entries=every,
+        trailing_entries=max(every // rng.choice((10, 4)), 1) if rng.random() < SHORT_SHARE else 2 * every,
         snapshot_chunk_bytes=rng.choice((300, 4_000, 256 * 1024)),
         segment_bytes=rng.choice((1_500, 10_000, 8 << 20)),
         session_ttl_entries=rng.choice((600, 3_000, 100_000)),
