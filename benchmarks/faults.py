@@ -4,8 +4,9 @@
 
 From when a fault is asked for until its evidence says that it is in force, and from when its end is asked for until the
 evidence says that it is lifted: the harness's own way, through the nemesis, one fault at a time, on a cluster that has
-a leader and no clients. Ending a fault that took a process away includes starting one that answers. Wanted, of the
-worst variant's median: 0.5 s until in force; 1 s for clocks and disks.
+a leader and a client at each node, whose writes keep the logs growing: damage needs something to do it to. Ending a
+fault that took a process away includes starting one that answers. Wanted, of the worst variant's median: 0.5 s until in
+force; 1 s for clocks and disks.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import argparse
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,13 +26,14 @@ from uuid import uuid4
 from tabulate import tabulate
 
 from checkers.events import Event, EventType
-from harness.cluster import Capabilities
+from harness.cluster import Capabilities, Node
 from harness.cluster.docker import DockerCluster
-from harness.experiment import build
+from harness.experiment import build, needs_frail_disks
 from harness.image import ensure
 from harness.monitor import Monitor
 from harness.nemesis import Begin, Command, End, Nemesis, Stop, load_kinds
 from harness.nemesis.fault import FaultKind
+from harness.system import Definite, Indefinite
 from harness.systems.raft import SYSTEM
 from harness.world.real import RealWorld
 from harness.world.sync import Queue
@@ -38,6 +42,8 @@ NODES = ("n1", "n2", "n3", "n4", "n5")
 WANTED_S = {"clock": 1.0, "disk": 1.0}
 WANTED_OTHERS_S = 0.5
 LEADER_S = 30.0
+CALL_TIMEOUT_S = 1.0
+BETWEEN_WRITES_S = 0.05
 FAULT_S = 90.0
 """Until a fault that was asked for must be in force, or lifted, on a machine that is very busy."""
 
@@ -97,20 +103,37 @@ class Events:
 
 
 async def measured(kinds: Mapping[str, FaultKind], rounds: int) -> list[Row]:
-    cluster = DockerCluster(f"benchmark-{uuid4().hex[:8]}", NODES, image=ensure(lambda line: None))
+    frail_disks = needs_frail_disks(list(kinds))
+    name, image = f"benchmark-{uuid4().hex[:8]}", ensure(lambda line: None)
+    cluster = DockerCluster(name, NODES, image=image, frail_disks=frail_disks)
     try:
         await cluster.up()
-        await SYSTEM.install(cluster.nodes, {})
+        await SYSTEM.install(cluster.nodes, {"small_files": frail_disks})
         await asyncio.gather(*(SYSTEM.start(node) for node in cluster.nodes))
         world = RealWorld(seed=1)
         monitor = Monitor(world, SYSTEM, cluster.nodes, lambda line: None, wall_base_ns=world.wall_base_ns)
         monitor.start()
+        writing = [asyncio.create_task(_write(world, node)) for node in cluster.nodes]
         try:
             return await _all(world, cluster.able(world, SYSTEM), monitor, kinds, rounds)
         finally:
+            for task in writing:
+                task.cancel()
+            await asyncio.gather(*writing, return_exceptions=True)
             monitor.stop()
     finally:
         await cluster.down()
+
+
+async def _write(world: RealWorld, node: Node) -> None:
+    session = SYSTEM.connect(world, node, timeout_s=CALL_TIMEOUT_S, session=f"writer-{node.name}")
+    try:
+        for number in count():
+            with suppress(Definite, Indefinite):
+                await session.write("k", number)
+            await asyncio.sleep(BETWEEN_WRITES_S)
+    finally:
+        session.close()
 
 
 async def _all(

@@ -23,6 +23,7 @@ from tabulate import tabulate
 WANTED_S = 2.0
 DEADLINE_S = 120.0
 LOOK_S = 0.005
+NAME = "measured"
 
 
 def measure(nodes: int) -> tuple[float, float]:
@@ -30,11 +31,11 @@ def measure(nodes: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(prefix="raftstorm-benchmark-") as folder:
         options = ["--cluster", "local", "--nodes", str(nodes), "--nemesis", "none", "--time-limit", "1"]
         began = time.monotonic()
-        command = [sys.executable, "-c", "from harness.cli import main; main()", "run", *options, "--name", folder[-8:]]
+        command = [sys.executable, "-c", "from harness.cli import main; main()", "run", *options, "--name", NAME]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
         silent = subprocess.DEVNULL
         with subprocess.Popen(command, cwd=folder, env=environment, stdout=silent, stderr=silent) as process:
-            run = Path(folder, "results", "runs", folder[-8:])
+            run = Path(folder, "results", "runs", NAME)
             there_s = seen_after_s(began, run / "run.json", process)
             leader_s = seen_after_s(began, run / "history.jsonl", process)
         return there_s, leader_s

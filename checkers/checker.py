@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from checkers.history import History
 from checkers.verdict import Result
+
+if TYPE_CHECKING:
+    from checkers.history import History
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -12,21 +12,11 @@ from typing import Final
 import msgspec
 
 from checkers.columns import Operations, Unpaired
+from checkers.errors import HistoryError
 from checkers.events import NEMESIS, Event, EventType
 from checkers.operation import PENDING, READS, Operation, operation
 
 __all__ = ["LONG", "PENDING", "READS", "History", "HistoryError", "Operation", "decode", "encode", "pair"]
-
-
-class HistoryError(ValueError):
-    """The bytes are not a history. `line` counts from 1. `why` may quote them, but is always one line that can be
-    printed."""
-
-    def __init__(self, line: int, why: str) -> None:
-        why = why if why.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in why)
-        super().__init__(f"line {line}: {why}")
-        self.line = line
-        self.why = why
 
 
 LONG: Final = 2_000

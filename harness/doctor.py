@@ -37,10 +37,10 @@ from harness.cluster.local.cluster import check_processes
 from harness.cluster.over_ssh.firewall import queueing
 from harness.cluster.owner import owner
 from harness.errors import CannotRun, RaftstormError
+from harness.faketime import faketime_library, faketime_path
 from harness.image import default_tag
 from harness.image.base import BOOTSTRAPPED, PREFERRED, present
 from harness.image.bootstrap import check_machine
-from harness.image.context import faketime_library, faketime_path
 from harness.on_nodes.archive import archive
 from harness.on_nodes.packets.nfqueue import NUMBER
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -22,13 +22,15 @@ from harness import plugins
 from harness.capabilities import among_all, lacking
 from harness.client import READ_MODES
 from harness.cluster import fuse
-from harness.cluster.hosts.inventory import Inventory, read_inventory
 from harness.errors import BadInput
 from harness.nemesis.schedule import INTERVAL_S, SHAPES, crowded
 from harness.script import Bounds, Script, read_script
 from harness.toml_file import read_toml
 from harness.workload import WorkloadOptions, owner
 from harness.world.streams import Fork, parse_fork
+
+if TYPE_CHECKING:
+    from harness.cluster.hosts.inventory import Inventory
 
 CLUSTERS: Final = {
     "docker": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "limits"),
@@ -136,7 +138,7 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     @property
     def hosts(self) -> Inventory | None:
         """ssh: those that the nodes are on. Raises BadInput."""
-        return None if self.inventory is None else read_inventory(self.inventory).first(self.nodes)
+        return None if self.inventory is None else inventory_of(self.inventory).first(self.nodes)
 
     @property
     def system_options(self) -> dict[str, Any]:
@@ -178,7 +180,7 @@ def build(*layers: Mapping[str, Any]) -> Experiment:
     for layer in layers:
         merged.update({name: _listed(name, value) for name, value in layer.items()})
     if "nodes" not in merged and isinstance(merged.get("inventory"), str):
-        merged["nodes"] = len(read_inventory(merged["inventory"]).hosts)
+        merged["nodes"] = len(inventory_of(merged["inventory"]).hosts)
     try:
         experiment = msgspec.convert(merged, Experiment)
     except msgspec.ValidationError as error:
@@ -220,6 +222,13 @@ def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, list | tuple):
         return [f"--{name}", ",".join(value) or NONE]
     return [f"--{name}", str(value)]
+
+
+def inventory_of(path: str) -> Inventory:
+    """Raises BadInput."""
+    from harness.cluster.hosts.inventory import read_inventory  # which takes paramiko: for hosts alone
+
+    return read_inventory(path)
 
 
 def parse_concurrency(text: str, nodes: int) -> int:
@@ -336,7 +345,7 @@ def _check_hosts(experiment: Experiment) -> None:
         return
     if experiment.inventory is None:
         raise BadInput("--cluster ssh takes its hosts from an inventory: give --inventory hosts.toml (docs/places.md).")
-    there = len(read_inventory(experiment.inventory).hosts)
+    there = len(inventory_of(experiment.inventory).hosts)
     if experiment.nodes > there:
         raise BadInput(
             f"{experiment.nodes} nodes take as many hosts: the inventory {experiment.inventory} has {there}."

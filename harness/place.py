@@ -7,7 +7,7 @@ project's own is missing. Whatever goes wrong, what was brought up is taken down
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from threading import Event
@@ -15,14 +15,8 @@ from typing import Final
 
 from harness import plugins
 from harness.cluster import Cluster, fuse
-from harness.cluster.cleanup import Cleaned, clean_crashed, clean_crashed_local
-from harness.cluster.docker import DockerCluster
-from harness.cluster.engine import connect
-from harness.cluster.hosts.cluster import HostsCluster
-from harness.cluster.local.cluster import LocalCluster
 from harness.errors import CannotRun
 from harness.experiment import Experiment, left_out_of_all, needs_frail_disks
-from harness.image import ensure, require
 from harness.progress import Display, Progress
 from harness.system import Demanding, System
 
@@ -66,6 +60,8 @@ def chosen_cluster(asked: str, *, image: str | None = None) -> tuple[str, str]:
     engine answers, or where a node image was asked for, and otherwise this machine's processes."""
     if asked != AUTO or image is not None:
         return "docker" if asked == AUTO else asked, ""
+    from harness.cluster.engine import connect
+
     try:
         connect().close()
     except CannotRun as error:
@@ -73,7 +69,12 @@ def chosen_cluster(asked: str, *, image: str | None = None) -> tuple[str, str]:
     return "docker", ""
 
 
+# Each place brings libraries that the others have no use for, and importing them takes as long as an election.
+
+
 async def _containers(opening: Opening) -> Cluster:
+    from harness.cluster.docker import DockerCluster
+
     experiment = opening.experiment
     with opening.phase("node image"):
         image = await _image_in_time(experiment, opening.shown, opening.progress)
@@ -90,6 +91,8 @@ async def _containers(opening: Opening) -> Cluster:
 
 
 async def _hosts(opening: Opening) -> Cluster:
+    from harness.cluster.hosts.cluster import HostsCluster
+
     experiment = opening.experiment
     hosts, system = experiment.hosts, plugins.load("system", experiment.system)
     assert hosts is not None, "an experiment on hosts has an inventory"
@@ -104,7 +107,10 @@ async def _hosts(opening: Opening) -> Cluster:
 
 
 async def _processes(opening: Opening) -> Cluster:
-    _say_removed(await asyncio.to_thread(clean_crashed_local), opening.shown)
+    from harness.cluster.local import folders
+    from harness.cluster.local.cluster import LocalCluster
+
+    _say_removed(await asyncio.to_thread(lambda: folders.remove_all(folders.crashed())), opening.shown)
     return LocalCluster(opening.name, opening.experiment.node_names, keep=opening.experiment.keep)
 
 
@@ -133,17 +139,21 @@ async def _image_in_time(experiment: Experiment, shown: Display, progress: Progr
 
 
 def _image(experiment: Experiment, shown: Display, note: Callable[[str], None]) -> str:
+    from harness.cluster.cleanup import clean_crashed
+    from harness.cluster.engine import connect
+    from harness.image import ensure, require
+
     with closing(connect()) as client:
-        _say_removed(clean_crashed(client), shown)
+        removed = clean_crashed(client)
+        _say_removed(removed.containers or removed.networks or removed.volumes, shown)
         if experiment.image is not None:
             return require(experiment.image, client)
         return ensure(note, client, packages=plugins.load("system", experiment.system).packages)
 
 
-def _say_removed(leftovers: Cleaned, shown: Display) -> None:
-    if leftovers:
-        left = ", ".join(leftovers.containers or leftovers.networks or leftovers.volumes or leftovers.local)
-        shown.say(f"removed what a run that was killed had left: {left}")
+def _say_removed(names: Sequence[str], shown: Display) -> None:
+    if names:
+        shown.say(f"removed what a run that was killed had left: {', '.join(names)}")
 
 
 def _say_kept(cluster: Cluster, shown: Display) -> None:

@@ -141,3 +141,17 @@ class ChangesMembers(Protocol):
     """A system whose nodes can leave the cluster and come back: it offers this by having the method."""
 
     def membership(self, world: World, nodes: Sequence[Node]) -> Membership: ...
+
+
+@runtime_checkable
+class SendsAsDialled(Protocol):
+    """A system whose nodes send messages to each other only on TCP connections that they dialled, to the port of the
+    other's `Node.peer_address`; a cut one way can then leave the other way open. (etcd's, say, send on connections that
+    the receiver has dialled.)"""
+
+    @property
+    def sends_as_dialled(self) -> bool: ...
+
+
+def sends_as_dialled(system: System) -> bool:
+    return isinstance(system, SendsAsDialled) and system.sends_as_dialled

@@ -13,7 +13,8 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from checkers.verdict import Verdict
-from results.store import RunFolder, StoreError, write_atomically
+from results.errors import StoreError
+from results.store import RunFolder, write_atomically
 
 MOST_ANOMALIES: Final = 50
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -22,19 +22,18 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from checkers.history import History, decode
+from results.errors import StoreError
+
+if TYPE_CHECKING:
+    from checkers.history import History
 
 DEFAULT_ROOT: Final = Path("results/runs")
 LATEST: Final = "latest"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-
-
-class StoreError(Exception):
-    """A run folder cannot be made, found or read. `str(error)` is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,8 @@ class RunFolder:
             data = self.history_path.read_bytes()
         except OSError as error:
             raise StoreError(f"{self.history_path} cannot be read: {error.strerror}.") from error
+        from checkers.history import decode  # which takes numpy: most commands read no history
+
         return decode(data)
 
     def statuses(self) -> list[dict[str, Any]]:

@@ -10,15 +10,15 @@ import errno
 import os
 import sys
 import traceback
+from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from checkers.history import HistoryError
-from harness.cli import bugs, explore, judging, maintenance, run, runs, schedule, shrink
+from checkers.errors import HistoryError
 from harness.errors import RaftstormError
-from results.store import StoreError
+from results.errors import StoreError
 
 EXIT_CANNOT_RUN = 3
 EXIT_INTERRUPTED = 130
@@ -26,11 +26,39 @@ EXIT_UNREAD = 141
 """Nobody read the output: as of a program that SIGPIPE ended."""
 
 
+_MODULES: Final = {
+    "run": "run",
+    "explore": "explore",
+    "shrink": "shrink",
+    "check": "judging",
+    "export": "judging",
+    "report": "judging",
+    "runs": "runs",
+    "bugs": "bugs",
+    "schedule": "schedule",
+    "image": "maintenance",
+    "clean": "maintenance",
+    "doctor": "maintenance",
+}
+"""Where each command is, in the package of this module. A command that is not given costs nothing: what all of them
+import takes longer than an election."""
+
+
 class _Unread(Exception):
     """Whoever read our output has gone."""
 
 
 class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _MODULES:
+            return None
+        command = getattr(import_module(f"harness.cli.{_MODULES[cmd_name]}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
     def invoke(self, ctx: click.Context) -> Any:
         """Keeps a broken pipe from click, which ends it with 1: here that would mean invalid."""
         try:
@@ -57,20 +85,6 @@ def cli() -> None:
 
     Exit codes: 0 valid, 1 invalid, 2 unknown, 3 could not run.
     """
-
-
-cli.add_command(run.run)
-cli.add_command(explore.explore)
-cli.add_command(shrink.shrink)
-cli.add_command(judging.check)
-cli.add_command(judging.export)
-cli.add_command(judging.report)
-cli.add_command(runs.runs)
-cli.add_command(bugs.bugs)
-cli.add_command(schedule.schedule)
-cli.add_command(maintenance.image)
-cli.add_command(maintenance.clean)
-cli.add_command(maintenance.doctor)
 
 
 def main(arguments: list[str] | None = None) -> None:

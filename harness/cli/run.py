@@ -19,12 +19,10 @@ from checkers.verdict import Verdict, merge
 from harness import capabilities, plugins
 from harness.cli.options import EXIT_CODES, MOST_SEED, debug_option, json_option
 from harness.experiment import Experiment, build, load_file
-from harness.judging import judge_run
 from harness.place import AUTO, chosen_cluster
 from harness.progress import Display, Progress, display
 from harness.runner import Runner
 from results.store import RunFolder, create
-from results.summary import summary
 
 
 @click.command()
@@ -138,6 +136,8 @@ def _one_run(experiment: Experiment, number: int, as_json: bool) -> tuple[dict[s
         except BaseException:
             folder.discard_if_empty()
             raise
+    from results.summary import summary  # like the checkers: nothing has to wait for it
+
     click.echo(summary(verdict, folder.report_path), err=as_json)
     return verdict, interrupted
 
@@ -156,9 +156,7 @@ def record_and_judge(
         return _simulate_and_judge(experiment, folder, progress, shown), False
     runner = Runner(experiment, folder, progress, shown)
     asyncio.run(_interruptible(runner, shown))
-    progress.begin("judging")
-    shown.refresh()
-    return judge_run(folder), runner.stopped
+    return _judge(folder, progress, shown), runner.stopped
 
 
 def _simulate_and_judge(
@@ -169,6 +167,12 @@ def _simulate_and_judge(
     progress.begin("simulating")
     shown.refresh()
     record(experiment, folder)
+    return _judge(folder, progress, shown)
+
+
+def _judge(folder: RunFolder, progress: Progress, shown: Display) -> dict[str, Any]:
+    from harness.judging import judge_run  # the checkers and numpy, which no node has to wait for
+
     progress.begin("judging")
     shown.refresh()
     return judge_run(folder)

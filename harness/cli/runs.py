@@ -10,7 +10,8 @@ import msgspec
 from tabulate import tabulate
 
 from harness.cli.options import debug_option, json_option, results_option
-from results.store import RunFolder, StoreError, list_runs
+from results.errors import StoreError
+from results.store import RunFolder, list_runs
 
 
 @click.command()

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import docker
@@ -49,7 +48,7 @@ class Cleaned:
 def clean(*, force: bool = False, images: bool = False) -> Cleaned:
     """Removes leftovers of all runs, clusters left up by --keep included; `force`: those in use too; `images`: node
     images of former versions too. Raises CannotRun."""
-    cleaned = _clean_local(folders.abandoned() + (folders.in_use() if force else []))
+    cleaned = Cleaned(local=folders.remove_all(folders.abandoned() + (folders.in_use() if force else [])))
     if not force:
         cleaned.in_use = [folder.name for folder in folders.in_use()]
     try:
@@ -68,14 +67,6 @@ def clean(*, force: bool = False, images: bool = False) -> Cleaned:
     return cleaned
 
 
-def _clean_local(chosen: Iterable[Path]) -> Cleaned:
-    cleaned = Cleaned()
-    for folder in chosen:
-        folders.remove(folder)
-        cleaned.local.append(folder.name)
-    return cleaned
-
-
 def _add(cleaned: Cleaned, more: Cleaned) -> None:
     cleaned.containers, cleaned.networks, cleaned.volumes = more.containers, more.networks, more.volumes
 
@@ -83,11 +74,6 @@ def _add(cleaned: Cleaned, more: Cleaned) -> None:
 def clean_crashed(client: docker.DockerClient) -> Cleaned:
     """What every run on Docker does first: removes clusters whose harness died without a word."""
     return remove(client, _crashed)
-
-
-def clean_crashed_local() -> Cleaned:
-    """The same for local ones."""
-    return _clean_local(folders.crashed())
 
 
 def leftovers(client: docker.DockerClient) -> list[str]:

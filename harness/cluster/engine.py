@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -13,6 +11,7 @@ import docker
 import docker.errors
 import requests
 
+from harness.cluster.engine_address import host
 from harness.errors import CannotRun
 
 RUN_LABEL: Final = "raftstorm.run"
@@ -41,19 +40,10 @@ def connect() -> docker.DockerClient:
 
 def _knock() -> None:
     """Tries the engine's socket, if it is one. docker-py would lose an open socket where nobody answers."""
-    scheme, _, path = _host().partition("://")
+    scheme, _, path = host().partition("://")
     if scheme == "unix":
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(path)
-
-
-def is_here() -> bool:
-    """Whether the engine shares this machine's kernel, as far as its address says. (Docker Desktop's does not.)"""
-    return sys.platform == "linux" and _host().startswith("unix://")
-
-
-def _host() -> str:
-    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
 @contextmanager
@@ -74,7 +64,7 @@ def reason(error: docker.errors.DockerException) -> str:
 
 
 def _unreachable(error: BaseException) -> str:
-    where = _host()
+    where = host()
     cause = _root_cause(error)
     if isinstance(cause, PermissionError):
         return f"Docker at {where} refuses this user: add the user to the group docker, or run as root."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from harness.cluster.engine import is_here
+from harness.cluster.engine_address import is_here
 
 DEVICE: Final = "/dev/fuse"
 NEED_IT: Final = ("power", "disks")

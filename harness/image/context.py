@@ -6,24 +6,17 @@ them is noticed by itself.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, files
-from pathlib import Path
 from typing import Final
 
-from harness.errors import CannotRun
+from harness.faketime import LIBRARY, faketime_library
 from harness.systems.raft.source import node_files, pack, shipped_source
 
 _SCRIPTS: Final = "rootfs/usr/local/bin/"
-_LIBRARY: Final = "libfaketime.so.1"
 _HASH_DIGITS: Final = 12
-_ELF_MACHINE: Final = slice(18, 20)
-"""Where an ELF file says what it is for."""
-_MACHINES: Final = {62: "x86_64", 183: "aarch64"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,7 @@ def build_context() -> BuildContext:
     scripts = {f"{_SCRIPTS}{path.name}": path.read_bytes() for path in (root / "bin").iterdir() if path.is_file()}
     sources = {f"node_image/{path}": content for path, content in node_files(root).items()}
     dockerfile = (root / "Dockerfile").read_bytes()
-    library = {f"rootfs/usr/local/lib/raftstorm/{_LIBRARY}": faketime_library()}
+    library = {f"rootfs/usr/local/lib/raftstorm/{LIBRARY}": faketime_library()}
     return BuildContext({"Dockerfile": dockerfile, **library, **scripts, **sources})
 
 
@@ -75,30 +68,4 @@ def host_archive() -> bytes:
     root = shipped_source()
     scripts = {f"tools/{path.name}": path.read_bytes() for path in (root / "bin").iterdir() if path.is_file()}
     sources = {f"code/node_image/{path}": content for path, content in node_files(root).items()}
-    return pack({**scripts, **sources, f"tools/{_LIBRARY}": faketime_library()}, executable="tools/")
-
-
-def faketime_machine() -> str:
-    """For which machines that library is, as `uname -m` calls them. Raises CannotRun."""
-    number = int.from_bytes(faketime_library()[_ELF_MACHINE], "little")
-    return _MACHINES.get(number, platform.machine())
-
-
-def faketime_library() -> bytes:
-    """The content of the shared library. Raises CannotRun."""
-    return faketime_path().read_bytes()
-
-
-def faketime_path() -> Path:
-    """The shared library that the Python package libfaketime carries, which is the same for all places. Debian's own
-    build breaks time.sleep. Raises CannotRun."""
-    try:
-        carried = [file for file in files("libfaketime") or () if file.name == _LIBRARY]
-    except PackageNotFoundError:
-        carried = []
-    if not carried:
-        raise CannotRun(
-            "The Python package libfaketime, which clock faults need, is not installed or carries no library: "
-            "on Linux, `pip install libfaketime` brings it."
-        )
-    return Path(str(carried[0].locate()))
+    return pack({**scripts, **sources, f"tools/{LIBRARY}": faketime_library()}, executable="tools/")

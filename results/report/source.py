@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar
 
 from checkers.events import Event
 from checkers.history import History, HistoryError, Operation, decode
+from results.errors import StoreError
 from results.report.values import plain, printable
-from results.store import RunFolder, StoreError
+from results.store import RunFolder
 
 LOG_BYTES: Final = 256 * 1024
 """Of each log, the end: what happened last is what explains most."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness import place
+from harness.cluster import engine
 from harness.errors import CannotRun
 from harness.place import AUTO, chosen_cluster
 
@@ -15,7 +15,7 @@ class Engine:
 
 
 def test_docker_where_an_engine_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "connect", Engine)
+    monkeypatch.setattr(engine, "connect", Engine)
     assert chosen_cluster(AUTO) == ("docker", "")
 
 
@@ -23,7 +23,7 @@ def test_local_processes_where_none_does(monkeypatch: pytest.MonkeyPatch) -> Non
     def connect() -> None:
         raise CannotRun("No Docker engine answers at x: install one.")
 
-    monkeypatch.setattr(place, "connect", connect)
+    monkeypatch.setattr(engine, "connect", connect)
     cluster, sentence = chosen_cluster(AUTO)
     assert cluster == "local"
     assert sentence == (

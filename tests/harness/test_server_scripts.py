@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.image.context import faketime_path
+from harness.faketime import faketime_path
 from harness.systems.raft.source import shipped_source
 
 TOOLS = shipped_source() / "bin"

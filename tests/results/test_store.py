@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from results.store import RunFolder, StoreError, create, find, list_runs, write_atomically
+from results.errors import StoreError
+from results.store import RunFolder, create, find, list_runs, write_atomically
 
 LINE = b'{"index":0,"time":1,"process":0,"type":"invoke","f":"read","key":"x","value":null}\n'
 

@@ -31,7 +31,7 @@ from harness.cluster.together import all_of, to_the_end
 from harness.control.ssh import SshControl
 from harness.errors import CannotRun, ControlError
 from harness.image.context import host_archive
-from harness.system import System
+from harness.system import System, sends_as_dialled
 from harness.systems.server import do
 from harness.world import World
 
@@ -90,15 +90,17 @@ class HostsCluster:
     def able(self, world: World, system: System) -> Capabilities:
         offered = capabilities(world, self._nodes, system)
         return Capabilities(
-            network=self._network(world) if self._packet_filter else None,
+            network=self._network(world, system) if self._packet_filter else None,
             processes=offered.processes,
             clocks=offered.clocks,
             membership=offered.membership,
         )
 
-    def _network(self, world: World) -> ShellNetwork:
+    def _network(self, world: World, system: System) -> ShellNetwork:
         spared = sorted({port for place in self._places for port in (place.host.port, place.host.client_port)})
-        return ShellNetwork(world, self._nodes, RunFilter(_claim_of(self._places[0]).chains, spared))
+        chains = _claim_of(self._places[0]).chains
+        barrier = RunFilter(chains, spared, answers_pass=sends_as_dialled(system))
+        return ShellNetwork(world, self._nodes, barrier)
 
     def leave(self) -> None:
         """Servers stay by themselves."""

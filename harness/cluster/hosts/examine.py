@@ -10,7 +10,7 @@ from typing import Final
 from harness.cluster.hosts.inventory import FOLDER, Host
 from harness.control.ssh import SshControl
 from harness.errors import CannotRun
-from harness.image.context import faketime_machine
+from harness.faketime import faketime_machine
 from harness.systems.server import last_words
 
 PYTHON: Final = (3, 11)

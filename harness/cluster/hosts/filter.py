@@ -20,13 +20,14 @@ class RunFilter(PacketFilter):
     """A `Barrier`. `chains`: what the names of the run's chains begin with. `spared`: ports of the control line and of
     clients, which are never cut: the harness may run on one of the hosts itself."""
 
-    def __init__(self, chains: str, spared: Sequence[int]) -> None:
+    def __init__(self, chains: str, spared: Sequence[int], *, answers_pass: bool = False) -> None:
+        super().__init__(answers_pass=answers_pass)
         assert chains.startswith(firewall.PREFIX), "only such chains are ours"
         self._chains = chains
         self._spared = tuple(spared)
 
     async def block(self, node: Node, fault: str, sources: Mapping[str, Node]) -> None:
-        await firewall.block(node, self._mine(fault), _addresses(sources), spared=self._spared)
+        await self._block(node, self._mine(fault), sources, self._spared)
 
     async def unblock(self, node: Node, fault: str) -> None:
         await firewall.unblock(node, self._mine(fault))

@@ -25,7 +25,7 @@ from harness.cluster.over_ssh import capabilities
 from harness.cluster.over_ssh.network import ShellNetwork
 from harness.control.local import LocalControl
 from harness.errors import CannotRun
-from harness.image.context import faketime_path
+from harness.faketime import faketime_path
 from harness.system import System
 from harness.systems.raft.source import shipped_source
 from harness.systems.server import PID_FILE

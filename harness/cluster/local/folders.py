@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -61,6 +61,15 @@ def remove(folder: Path) -> list[int]:
     except (OSError, TimeoutError) as error:
         raise CannotRun(f"The local cluster in {folder} could not be removed: {error}.") from error
     return killed
+
+
+def remove_all(chosen: Iterable[Path]) -> list[str]:
+    """Their names. Raises CannotRun."""
+    names = []
+    for folder in chosen:
+        remove(folder)
+        names.append(folder.name)
+    return names
 
 
 def crashed() -> list[Path]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.cluster import Capabilities, Node
+from harness.cluster.over_ssh.barrier import PacketFilter
 from harness.cluster.over_ssh.clocks import ShellClocks
 from harness.cluster.over_ssh.disks import ShellDisks, ShellPower
 from harness.cluster.over_ssh.network import ShellNetwork
 from harness.cluster.over_ssh.packets import ShellPackets
 from harness.cluster.over_ssh.processes import ShellProcesses
-from harness.system import ChangesMembers, System
+from harness.system import ChangesMembers, System, sends_as_dialled
 from harness.world import World
 
 
@@ -22,7 +23,7 @@ def capabilities(world: World, nodes: Sequence[Node], system: System, *, frail_d
     """For nodes on which `system` has been installed. What the system must do itself is there if it can. `frail_disks`:
     the nodes' disks can lose power and fail."""
     return Capabilities(
-        network=ShellNetwork(world, nodes),
+        network=ShellNetwork(world, nodes, PacketFilter(answers_pass=sends_as_dialled(system))),
         processes=ShellProcesses(world, nodes, system),
         clocks=ShellClocks(world, nodes, system),
         packets=ShellPackets(world, nodes),

@@ -3,7 +3,7 @@ place has depends on how its nodes reach each other; the faults, and what proves
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from harness.cluster import Node
@@ -38,12 +38,24 @@ class Barrier(Protocol):
 
 
 class PacketFilter:
-    """A `Barrier`: rules on the receiving node that drop what comes from a peer's address."""
+    """A `Barrier`: rules on the receiving node that drop what comes from a peer's address.
+
+    `answers_pass`: but for what the peer sends on connections that it did not dial. Of a system whose nodes send
+    messages on connections of their own alone that is nothing but acknowledgements of the other way's messages, without
+    which a cut of one way would be one of both.
+    """
 
     counted = "dropped_packets"
 
+    def __init__(self, *, answers_pass: bool = False) -> None:
+        self._answers_pass = answers_pass
+
     async def block(self, node: Node, fault: str, sources: Mapping[str, Node]) -> None:
-        await firewall.block(node, fault, _addresses(sources))
+        await self._block(node, fault, sources)
+
+    async def _block(self, node: Node, chain: str, sources: Mapping[str, Node], spared: Sequence[int] = ()) -> None:
+        answering = {name: address(source)[1] for name, source in sources.items()} if self._answers_pass else {}
+        await firewall.block(node, chain, _addresses(sources), spared=spared, answering=answering)
 
     async def unblock(self, node: Node, fault: str) -> None:
         await firewall.unblock(node, fault)

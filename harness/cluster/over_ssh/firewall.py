@@ -62,12 +62,23 @@ def chain_of(fault: str) -> str:
     return PREFIX + fault
 
 
-async def block(node: Node, fault: str, sources: Mapping[str, str], *, spared: Iterable[int] = ()) -> None:
-    """Drops what comes from these sources (name -> address), but for TCP to and from ports that are spared. Doing it
-    twice is doing it once. Raises Trouble."""
+async def block(
+    node: Node,
+    fault: str,
+    sources: Mapping[str, str],
+    *,
+    spared: Iterable[int] = (),
+    answering: Mapping[str, int] | None = None,
+) -> None:
+    """Drops what comes from these sources (name -> address), but for TCP to and from ports that are spared, and TCP
+    from the port on which a source takes connections, where `answering` (name -> port) has it. Doing it twice is doing
+    it once. Raises Trouble."""
     chain = chain_of(fault)
     rules = [f"-p tcp --{end} {port} -j RETURN" for port in spared for end in ("sport", "dport")]
-    rules += [f"-s {address} -j DROP" for address in sources.values()]
+    for name, address in sources.items():
+        if answering and name in answering:
+            rules.append(f"-s {address} -p tcp --sport {answering[name]} -j RETURN")
+        rules.append(f"-s {address} -j DROP")
     await run(node, f"{RESTORE} && {CUTS.jump(chain)}", input=CUTS.restore(chain, rules).encode())
 
 

@@ -45,6 +45,7 @@ class RaftSystem:
     packages: Final[Sequence[str]] = ()
     read_modes: Final[Sequence[str]] = READ_MODES
     lacks: Final[Mapping[str, str]] = {}
+    sends_as_dialled: Final = True
 
     def checkers(self) -> Sequence[Checker]:
         return (ElectionSafety(), LeaderSafety(), StateMachineSafety(), NodeLogs())

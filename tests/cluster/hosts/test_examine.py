@@ -11,7 +11,7 @@ from harness.cluster.hosts.examine import BASE_OF_ROOT, base_of, check, look
 from harness.cluster.hosts.inventory import Host
 from harness.control.keys import generate
 from harness.errors import CannotRun
-from harness.image.context import faketime_machine
+from harness.faketime import faketime_machine
 
 DEMANDS = {"python3-msgpack": "python3 -c 'import msgpack'"}
 TOOLS = ["tar", "setsid", "tail", "env", "python3-msgpack", "iptables", "iptables-restore"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.cluster.hosts import on_host
-from harness.image.context import faketime_path
+from harness.faketime import faketime_path
 
 CHAINS = "raftstorm-abc123-"
 

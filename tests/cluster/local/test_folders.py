@@ -55,7 +55,7 @@ def test_a_name_is_taken_once() -> None:
 def test_what_a_dead_harness_left_goes_and_what_is_in_use_stays() -> None:
     crashed, kept, used = left_behind("crashed"), left_behind("kept", keep=True), folders.claim("used", keep=False)
     assert folders.crashed() == [crashed]
-    assert cleanup.clean_crashed_local().local == ["crashed"]
+    assert folders.remove_all(folders.crashed()) == ["crashed"]
     assert not crashed.exists()
     assert folders.abandoned() == [kept]
     assert folders.in_use() == [used]

@@ -8,8 +8,9 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
+from harness import faketime
 from harness.errors import CannotRun
-from harness.image import BuildContext, build_context, context, default_tag
+from harness.image import BuildContext, build_context, default_tag
 from harness.image.context import variant_context
 
 FILES = {"Dockerfile": b"FROM x", "rootfs/usr/local/bin/node-start": b"#!/bin/sh", "node_image/a.py": b"a"}
@@ -61,6 +62,6 @@ def test_without_libfaketime(monkeypatch: pytest.MonkeyPatch) -> None:
     def files(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(context, "files", files)
+    monkeypatch.setattr(faketime, "files", files)
     with pytest.raises(CannotRun, match="pip install libfaketime"):
         build_context()
