@@ -1,14 +1,21 @@
-"""Leaders that nobody can have answered: those that do not step down are found, and no others."""
+"""Liveness that is watched while faults are in force: what breaks it is found, and nothing else."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness.cluster import Hindrance, Link
+from harness.cluster import Hindrance, Link, Membership
+from harness.cluster.simulation.capabilities import capabilities
 from harness.cluster.simulation.cluster import SimulatedCluster
 from harness.cluster.simulation.machine import DiskSpeed
 from harness.cluster.simulation.watch import Watch
-from tests.simulation.small import lead, make, pass_time, started
+from tests.simulation.small import follower, lead, make, pass_time, run, started
+
+
+def membership(cluster: SimulatedCluster) -> Membership:
+    offered = capabilities(cluster).membership
+    assert offered is not None
+    return offered
 
 
 def watched(cluster: SimulatedCluster) -> list[str]:
@@ -119,4 +126,34 @@ def test_without_calm_nobody_need_be_elected() -> None:
     for name in cluster.names[:3]:
         cluster.machines[name].kill()
     pass_time(cluster, 20)
+    assert found == []
+
+
+@pytest.mark.parametrize("bug", [None, "removed-node-campaigns"])
+def test_a_node_that_was_removed_deposes_nobody(bug: str | None) -> None:
+    cluster = started(5, bug=bug)
+    gone = follower(cluster).name
+    assert run(cluster, membership(cluster).remove("f1", [gone])).effective
+    found = watched(cluster)
+    pass_time(cluster, 20 * cluster.machines[gone].config.election_timeout_s)
+    assert len(found) == (bug is not None)
+    assert all(text.startswith(f"{gone}, which has no vote, has deposed ") for text in found)
+
+
+def test_a_leader_that_hands_over_was_not_deposed() -> None:
+    """Neither by who takes over, nor by those who vote for that one."""
+    cluster = started(5)
+    gone = follower(cluster).name
+    assert run(cluster, membership(cluster).remove("f1", [gone])).effective
+    found = watched(cluster)
+    offered, others = membership(cluster), [name for name in cluster.names if name != gone]
+
+    async def hand_over() -> None:
+        for name in 2 * others:
+            await offered.transfer(name)
+            await cluster.world.sleep(1)
+
+    before = lead(cluster).node.raft.term  # type: ignore[union-attr]
+    run(cluster, hand_over())
+    assert lead(cluster).node.raft.term > before + len(others)  # type: ignore[union-attr]
     assert found == []
