@@ -21,7 +21,7 @@ import msgspec
 
 from harness.client import READ_MODES
 from harness.errors import BadInput
-from harness.system import Answer, ChangesMembers, KeyValue, System
+from harness.system import Answer, ChangesMembers, KeyValue, ReplacesNodes, System
 from harness.workload import Workload
 
 
@@ -160,7 +160,8 @@ def lacking(system: System) -> Mapping[str, str]:
     """What cannot be done to a system's nodes though a place could (fields of `harness.cluster.Capabilities`), and why:
     the end of a sentence."""
     members = {} if isinstance(system, ChangesMembers) else {"membership": "it offers no way to change its membership"}
-    return {**members, **system.lacks}
+    lost = {} if isinstance(system, ReplacesNodes) else {"replacements": "it offers no way to replace a lost node"}
+    return {**members, **lost, **system.lacks}
 
 
 def among_all(workload: Workload, system: System) -> bool:

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from harness.cluster.hosts.inventory import Inventory
 
 CLUSTERS: Final = {
-    "docker": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "limits"),
-    "local": ("network", "processes", "clocks", "packets", "membership"),
-    "ssh": ("network", "processes", "clocks", "membership"),
+    "docker": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "replacements", "limits"),
+    "local": ("network", "processes", "clocks", "packets", "membership", "replacements"),
+    "ssh": ("network", "processes", "clocks", "membership", "replacements"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""

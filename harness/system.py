@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from checkers.checker import Checker
-from harness.cluster import Membership, Node
+from harness.cluster import Membership, Node, Processes, Replacements
 from harness.world import World
 
 
@@ -141,6 +141,16 @@ class ChangesMembers(Protocol):
     """A system whose nodes can leave the cluster and come back: it offers this by having the method."""
 
     def membership(self, world: World, nodes: Sequence[Node]) -> Membership: ...
+
+
+@runtime_checkable
+class ReplacesNodes(Protocol):
+    """A system whose nodes can be lost with all their data, and replaced: it offers this by having the method."""
+
+    def replacements(
+        self, world: World, nodes: Sequence[Node], processes: Processes, membership: Membership
+    ) -> Replacements:
+        """`membership`: its own, which other faults change too."""
 
 
 @runtime_checkable

@@ -178,6 +178,19 @@ class Membership(Protocol):
         """Whether every node is a member."""
 
 
+class Replacements(Protocol):
+    """Machines that are lost for good."""
+
+    async def lose(self, fault: str, names: Collection[str]) -> Evidence:
+        """Their servers end, they leave the cluster, and nothing is left of their data."""
+
+    async def replace(self, fault: str, names: Collection[str]) -> Evidence:
+        """Empty ones join under the same names, and catch up. Where `lose` did not get so far as to take their data,
+        their servers start as they were. Safe to call again."""
+
+    async def verify_healed(self) -> Evidence: ...
+
+
 class Limits(Protocol):
     """How much of a machine a node may use: its server, and whatever runs beside it."""
 
@@ -207,6 +220,7 @@ class Capabilities:
     power: Power | None = None
     disks: Disks | None = None
     membership: Membership | None = None
+    replacements: Replacements | None = None
     limits: Limits | None = None
 
     def without(self, names: Iterable[str]) -> Capabilities:

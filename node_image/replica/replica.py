@@ -383,6 +383,7 @@ class Replica:
             "first_index": raft.first_index,
             **members(raft.configuration),
             "outgoing": sorted(raft.configuration.outgoing),
+            "changing": raft.is_changing,
             "version": VERSION,
         }
 

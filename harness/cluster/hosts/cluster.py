@@ -94,6 +94,7 @@ class HostsCluster:
             processes=offered.processes,
             clocks=offered.clocks,
             membership=offered.membership,
+            replacements=offered.replacements,
         )
 
     def _network(self, world: World, system: System) -> ShellNetwork:

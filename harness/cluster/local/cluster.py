@@ -67,6 +67,7 @@ class LocalCluster:
             processes=reached.processes,
             clocks=reached.clocks,
             membership=reached.membership,
+            replacements=reached.replacements,
             packets=LocalPackets(world, self._nodes, self._relay, self._measuring_addresses),
         )
 

@@ -15,19 +15,26 @@ from harness.cluster.over_ssh.disks import ShellDisks, ShellPower
 from harness.cluster.over_ssh.network import ShellNetwork
 from harness.cluster.over_ssh.packets import ShellPackets
 from harness.cluster.over_ssh.processes import ShellProcesses
-from harness.system import ChangesMembers, System, sends_as_dialled
+from harness.system import ChangesMembers, ReplacesNodes, System, sends_as_dialled
 from harness.world import World
 
 
 def capabilities(world: World, nodes: Sequence[Node], system: System, *, frail_disks: bool = False) -> Capabilities:
     """For nodes on which `system` has been installed. What the system must do itself is there if it can. `frail_disks`:
     the nodes' disks can lose power and fail."""
+    processes = ShellProcesses(world, nodes, system)
+    membership = system.membership(world, nodes) if isinstance(system, ChangesMembers) else None
     return Capabilities(
         network=ShellNetwork(world, nodes, PacketFilter(answers_pass=sends_as_dialled(system))),
-        processes=ShellProcesses(world, nodes, system),
+        processes=processes,
         clocks=ShellClocks(world, nodes, system),
         packets=ShellPackets(world, nodes),
-        membership=system.membership(world, nodes) if isinstance(system, ChangesMembers) else None,
+        membership=membership,
+        replacements=(
+            system.replacements(world, nodes, processes, membership)
+            if isinstance(system, ReplacesNodes) and membership is not None
+            else None
+        ),
         power=ShellPower(world, nodes, system) if frail_disks else None,
         disks=ShellDisks(world, nodes, system) if frail_disks else None,
     )

@@ -7,7 +7,7 @@ Everything draws from streams of the world's seed, each part from its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -214,6 +214,11 @@ class SimulatedSystem(RaftSystem):
     async def pid(self, node: Node) -> int | None:
         machine = self.cluster.machines[node.name]
         return machine.pid if machine.runs else None
+
+    async def wipe(self, node: Node, nodes: Sequence[Node]) -> Mapping[str, Any]:
+        machine = self.cluster.machines[node.name]
+        files = machine.wipe(frozenset(other.name for other in nodes if other.name != node.name))
+        return {"files": files, "left": sorted(machine.disk.read())}
 
 
 def _status(node: Any, clocks: Any) -> Status:

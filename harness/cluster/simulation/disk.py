@@ -128,6 +128,12 @@ class Disk:
 
     # Crashes
 
+    def wipe(self) -> None:
+        """It is another disk, which is empty."""
+        self._files.clear()
+        self._removed.clear()
+        self._replacing.clear()
+
     def kill(self) -> None:
         """The process is gone, what it had handed to the kernel is not."""
         self._end_replacements()

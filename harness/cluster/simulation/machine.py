@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from random import Random
@@ -146,6 +146,16 @@ class Machine:
         """`tear`: the file that is being synced, where a part of that is to stay."""
         self._end()
         self.disk.lose_power(tear)
+
+    def wipe(self, voters: frozenset[str]) -> int:
+        """It is another machine under the same name, whose disk is empty, and which takes these for the voters. How
+        many files the lost one had."""
+        assert self.node is None, f"{self.name} runs"
+        files = len(self.disk.read())
+        self.disk.wipe()
+        self.config = replace(self.config, voters=voters)
+        self._around.safety.rules.replaced(self.name)
+        return files
 
     def _end(self) -> None:
         self.node = None

@@ -75,6 +75,12 @@ class Rules:
         self._stored[raft.id] = _Stored(raft)
         self._led.pop(raft.id, None)
 
+    def replaced(self, name: str) -> None:
+        """Its machine is another one, which has promised nothing and holds nothing."""
+        self._voted.pop(name, None)
+        self._accepted.pop(name, None)
+        self._held = {place: match for place, match in self._held.items() if place[1] != name}
+
     def saw_ready(self, raft: Raft, ready: Ready) -> None:
         stored = self._stored.get(raft.id)
         if stored is None:

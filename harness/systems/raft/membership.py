@@ -26,13 +26,13 @@ class RaftMembership:
 
     async def remove(self, fault: str, names: Collection[str]) -> Evidence:
         self._out[fault] = tuple(names)
-        if not self._wanted():
+        if not self.wanted():
             return Evidence(effective=False, trouble="nobody would be left")
         return await self._make_it_so()
 
     async def restore(self, fault: str) -> Evidence:
         self._out.pop(fault, None)
-        return await self._make_it_so() if self._wanted() else Evidence(effective=True)
+        return await self._make_it_so() if self.wanted() else Evidence(effective=True)
 
     async def transfer(self, to: str) -> Evidence:
         last_ns = self._world.now() + int(PATIENCE_S * 1e9)
@@ -52,7 +52,22 @@ class RaftMembership:
         wrong = [] if members == everyone else [f"the members are {members}, not {everyone}"]
         return Evidence(effective=not wrong, details={"members": members}, trouble="; ".join(wrong) or None)
 
-    def _wanted(self) -> list[str]:
+    async def settle(self) -> Evidence:
+        """Waits until the leader knows to be committed that the members are those that are wanted."""
+        last_ns = self._world.now() + int(PATIENCE_S * 1e9)
+        while True:
+            newest = await self._newest_leader()
+            voters = None if newest is None else list(newest.get("voters", ()))
+            if newest is not None and voters == self.wanted() and newest.get("changing") is False:
+                return Evidence(effective=True, details={"members": voters, "term": newest.get("term")})
+            if self._world.now() >= last_ns:
+                return Evidence(
+                    effective=False, trouble=f"it is not known to be committed that {voters} are the members"
+                )
+            await self._world.sleep(ASK_AGAIN_S)
+
+    def wanted(self) -> list[str]:
+        """Who are to be members."""
         out = {name for names in self._out.values() for name in names}
         return [node.name for node in self._nodes if node.name not in out]
 
@@ -61,7 +76,7 @@ class RaftMembership:
         last_ns = self._world.now() + int(PATIENCE_S * 1e9)
         errors: dict[str, str] = {}
         while True:
-            wanted = self._wanted()
+            wanted = self.wanted()
             members = await self._members()
             if members == wanted:
                 return Evidence(effective=True, details={"members": members})
@@ -77,11 +92,13 @@ class RaftMembership:
 
     async def _members(self) -> list[str] | None:
         """As the leader of the highest term has them, if they are not just changing."""
+        newest = await self._newest_leader()
+        return None if newest is None or newest.get("outgoing") else list(newest.get("voters", ()))
+
+    async def _newest_leader(self) -> Mapping[str, Any] | None:
+        """Its status."""
         leading = [status for status in (await self._statuses()).values() if status.get("role") == "leader"]
-        if not leading:
-            return None
-        newest = max(leading, key=lambda status: int(status.get("term", 0)))
-        return None if newest.get("outgoing") else list(newest.get("voters", ()))
+        return max(leading, key=lambda status: int(status.get("term", 0)), default=None)
 
     async def _leaders_first(self) -> list[Node]:
         statuses = await self._statuses()

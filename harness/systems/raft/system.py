@@ -17,11 +17,12 @@ from checkers.checker import Checker
 from checkers.logs import NodeLogs
 from checkers.traces import ElectionSafety, LeaderSafety, StateMachineSafety
 from harness.client import READ_MODES
-from harness.cluster import Node
+from harness.cluster import Membership, Node, Processes
 from harness.plugins import unknown
 from harness.system import Bug, Definite, Indefinite, Status
 from harness.systems.raft.client import RaftKeyValue
 from harness.systems.raft.membership import RaftMembership
+from harness.systems.raft.replacement import RaftReplacements
 from harness.systems.raft.source import bugs_of, node_files, pack, shipped_source
 from harness.systems.server import do, log_path, server_pid, start_server
 from harness.world import World
@@ -88,6 +89,28 @@ class RaftSystem:
     def membership(self, world: World, nodes: Sequence[Node]) -> RaftMembership:
         """How nodes leave and come back."""
         return RaftMembership(world, nodes)
+
+    def replacements(
+        self, world: World, nodes: Sequence[Node], processes: Processes, membership: Membership
+    ) -> RaftReplacements:
+        """How nodes are lost, and replaced."""
+        assert isinstance(membership, RaftMembership)
+        return RaftReplacements(world, nodes, self, processes, membership)
+
+    async def wipe(self, node: Node, nodes: Sequence[Node]) -> Mapping[str, Any]:
+        """Removes all that the node's disk holds, and has its server be no voter when it starts next; how many files
+        there were, and which are left. Raises ControlError."""
+        data = shlex.quote(node.layout.data)
+        printed = await do(
+            node,
+            "remove the data",
+            f"find {data} -type f | wc -l && find {data} -mindepth 1 -delete && sync {data} && find {data} -mindepth 1",
+        )
+        files, *left = printed.split()
+        own = msgspec.json.decode(await node.control.read_file(config_path(node)), type=dict[str, Any])
+        own["voters"] = [other.name for other in nodes if other.name != node.name]
+        await node.control.write_file(config_path(node), msgspec.json.encode(own))
+        return {"files": int(files), "left": left}
 
     async def status(self, world: World, node: Node, *, timeout_s: float) -> Status | None:
         """On a connection of its own: a status that still comes over an old one says little about a node."""
