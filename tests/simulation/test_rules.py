@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from harness.cluster.simulation.rules import Rules
-from node_image.raft import Configuration, Raft, Ready, Role
+from node_image.raft import Configuration, Raft, Ready, Role, Snapshot
 from node_image.raft.messages import AppendAccepted, RequestVote, VoteResponse
 
 FIVE = Configuration(frozenset({"n1", "n2", "n3", "n4", "n5"}))
@@ -43,9 +43,9 @@ class Scene:
     def start(self, made: Made) -> None:
         self.rules.saw_start(cast(Raft, made))
 
-    def ready(self, made: Made, *, durable: bool = True) -> None:
+    def ready(self, made: Made, *, durable: bool = True, snapshot: Snapshot | None = None) -> None:
         self.number += 1
-        ready: Any = Ready(self.number, None, (), None, (), (), (), (), False)
+        ready: Any = Ready(self.number, None, (), snapshot, (), (), (), (), False)
         self.rules.saw_ready(cast(Raft, made), ready)
         if durable:
             self.rules.saw_persisted(cast(Raft, made), self.number)
@@ -161,3 +161,21 @@ def test_what_is_committed_before_the_membership_changes_is_counted_by_the_old_o
     leader.commit, leader.configuration = 2, FIVE
     scene.ready(leader)
     assert scene.broken == []
+
+
+def test_a_snapshot_may_take_the_place_of_a_longer_log_that_was_not_committed() -> None:
+    """And may not be durable yet when the node ends (found by seed 766788830 of 60 s)."""
+    scene = Scene()
+    follower = Made("n2", terms=[1, 1, 2, 2])
+    scene.start(follower)
+    scene.rules.saw_send("n2", "n1", AppendAccepted(2, 4))
+    follower.terms = [1, 1, 3]
+    scene.ready(follower, durable=False, snapshot=Snapshot(3, 3, FIVE, b""))
+    for terms in ([1, 1, 2, 2], [1, 1, 3]):
+        follower.terms = terms
+        scene.start(follower)
+    assert scene.broken == []
+    scene.rules.saw_send("n2", "n1", AppendAccepted(3, 3))
+    follower.terms = [1, 1]
+    scene.start(follower)
+    assert scene.broken == ["persistence: n2 has told a leader that it holds entry 3 of term 3, and lost it"]

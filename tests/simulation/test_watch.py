@@ -157,3 +157,23 @@ def test_a_leader_that_hands_over_was_not_deposed() -> None:
     run(cluster, hand_over())
     assert lead(cluster).node.raft.term > before + len(others)  # type: ignore[union-attr]
     assert found == []
+
+
+def test_who_was_handed_over_to_may_lose_its_vote_in_the_same_moment() -> None:
+    """It stands for election because the leader wanted it to (found by seed 766788841 of 60 s)."""
+    cluster = started(5, election_timeout_s=0.15, heartbeat_interval_s=0.03)
+    found = watched(cluster)
+    offered, world = membership(cluster), cluster.world
+
+    async def story() -> None:
+        for number in range(40):
+            to = follower(cluster).name
+            handing_over = world.spawn(offered.transfer(to), name="hand over")
+            await world.sleep(0.001 * (number % 10))
+            await offered.remove("f1", [to])
+            await handing_over
+            await offered.restore("f1")
+
+    run(cluster, story())
+    assert len(cluster.safety.hand_overs) > 10
+    assert found == []

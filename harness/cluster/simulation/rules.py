@@ -86,6 +86,10 @@ class Rules:
         if stored is None:
             return
         stored.handed.append(_Handed(ready.number, raft.last_index, (raft.term, raft.vote)))
+        if ready.snapshot is not None and raft.last_index < self._accepted.get(raft.id, (0, 0))[0]:
+            # It takes the place of a log that was longer, and never committed: nothing of that need come back. Nor need
+            # the snapshot, which is not durable yet (found by seed 766788830 of 60 s).
+            self._accepted.pop(raft.id)
         if raft.role is not Role.LEADER:
             self._led.pop(raft.id, None)
             if ready.entries:

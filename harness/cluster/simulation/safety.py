@@ -14,6 +14,7 @@ from node_image.driver.effects import Clocks
 from node_image.driver.node import Node
 from node_image.driver.wire import PeerMessage
 from node_image.raft import Entry, Raft, Ready, Role
+from node_image.raft.messages import RequestVote
 
 
 class Violation(AssertionError):
@@ -67,6 +68,8 @@ class Safety:
         """Entry i at place i - 1."""
         self.steps = 0
         """Inputs of nodes after which all was looked at."""
+        self.hand_overs: set[tuple[str, int]] = set()
+        """Who stood in which term because a leader handed over to it."""
         self.installed = 0
         """Snapshots that came over the network."""
         self._entries: dict[tuple[int, int], tuple[int, int | None, bytes]] = {}
@@ -118,6 +121,8 @@ class Safety:
     def saw_send(self, sender: str, to: str, message: PeerMessage) -> None:
         """A message that has left its node."""
         self.rules.saw_send(sender, to, message)
+        if type(message) is RequestVote and message.transfer:
+            self.hand_overs.add((sender, message.term))
 
     def saw_start(self, raft: Raft) -> None:
         self._checked.pop(raft.id, None)

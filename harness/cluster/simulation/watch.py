@@ -100,14 +100,16 @@ class Watch:
 
     def _deposer(self, machine: Machine, term: int, terms: Mapping[str, int]) -> str | None:
         """Who without a vote has just stood for election, in a term that this machine, which led an earlier one, has
-        taken over. `terms`: of all when we looked last."""
+        taken over. (Who was handed over to is right to, and may lose its vote in the same moment: seed 766788841 of 60
+        s.) `terms`: of all when we looked last."""
         node = machine.node
         if node is None or machine.paused or node.raft.term <= term:
             return None
         for other, rival in self._servers():
             stood = rival.raft.vote == other.name and terms.get(other.name, 0) < rival.raft.term
             counts = term < rival.raft.term <= node.raft.term
-            if stood and counts and not node.raft.configuration.has_voter(other.name):
+            asked = (other.name, rival.raft.term) in self._cluster.safety.hand_overs
+            if stood and counts and not asked and not node.raft.configuration.has_voter(other.name):
                 return other.name
         return None
 
