@@ -166,7 +166,8 @@ def on_hosts(check: Check) -> None:
         name = f"test-conformance-{uuid4().hex[:8]}"
         inventory = read_inventory(machines.inventory())
         asyncio.run(_on_processes(HostsCluster(name, inventory, needs=CLUSTERS["ssh"]), check))
-        assert machines.changes(before) == []
+        changes = machines.changes(before)
+        assert not changes, changes
 
 
 async def _on_processes(cluster: Cluster, check: Check) -> None:
