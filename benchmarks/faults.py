@@ -2,11 +2,12 @@
 
     python -m benchmarks.faults [--kinds partition,clock] [--rounds 3] [--json FILE]
 
-From when a fault is asked for until its evidence says that it is in force, and from when its end is asked for until the
-evidence says that it is lifted: the harness's own way, through the nemesis, one fault at a time, on a cluster that has
-a leader and a client at each node, whose writes keep the logs growing: damage needs something to do it to. Ending a
-fault that took a process away includes starting one that answers. Wanted, of the worst variant's median: 0.5 s until in
-force; 1 s for clocks and disks.
+From when a fault is asked for until it is in force, and until that is proven; and from when its end is asked for until
+that is proven. It is in force when its evidence says so: at the latest when it is proven, but to show what links do to
+packets takes longer than to have them do it. All of it the harness's own way, through the nemesis, one fault at a time,
+on a cluster that has a leader and a client at each node, whose writes keep the logs growing: damage needs something to
+do it to. Ending a fault that took a process away includes starting one that answers. Wanted, of the worst variant's
+median: 0.5 s until in force; 1 s for clocks and disks.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tabulate import tabulate
 from checkers.events import Event, EventType
 from harness.cluster import Capabilities, Node
 from harness.cluster.docker import DockerCluster
+from harness.cluster.over_ssh.packets import IN_FORCE
 from harness.experiment import build, needs_frail_disks
 from harness.image import ensure
 from harness.monitor import Monitor
@@ -57,6 +59,7 @@ class Row:
     rounds: int
     in_force_s: float
     in_force_worst_s: float
+    proven_s: float
     lifted_s: float
     lifted_worst_s: float
 
@@ -154,17 +157,27 @@ async def _all(
 
 
 async def _row(events: Events, commands: Queue[Command], monitor: Monitor, kind: str, variant: str, rounds: int) -> Row:
-    begun, lifted = [], []
+    begun: list[float] = []
+    proven: list[float] = []
+    lifted: list[float] = []
     for _ in range(rounds):
         await _leader(monitor)
         fault = events.next_fault()
         commands.put(Begin(fault, kind, variant, insist=True))
-        begun.append(events.seconds(await events.completed(fault, "begin")))
+        event = await events.completed(fault, "begin")
+        proven.append(events.seconds(event))
+        begun.append(in_force_after_s(event) or proven[-1])
         commands.put(End(fault))
         lifted.append(events.seconds(await events.completed(fault, "end")))
-    row = Row(kind, variant, rounds, median(begun), max(begun), median(lifted), max(lifted))
-    print(f"{kind} {variant}: in force {row.in_force_s:.2f} s, lifted {row.lifted_s:.2f} s", flush=True)
+    row = Row(kind, variant, rounds, median(begun), max(begun), median(proven), median(lifted), max(lifted))
+    told = f"in force {row.in_force_s:.2f} s, proven {row.proven_s:.2f} s, lifted {row.lifted_s:.2f} s"
+    print(f"{kind} {variant}: {told}", flush=True)
     return row
+
+
+def in_force_after_s(event: Event) -> float | None:
+    """Where the evidence tells it."""
+    return (event.evidence or {}).get(IN_FORCE)
 
 
 async def _leader(monitor: Monitor) -> None:
@@ -189,11 +202,23 @@ def table(rows: Sequence[Row]) -> str:
                 max(row.in_force_worst_s for row in own),
                 wanted_s,
                 "yes" if worst.in_force_s <= wanted_s else "no",
+                max(row.proven_s for row in own),
                 median(row.lifted_s for row in own),
                 max(row.lifted_s for row in own),
             ]
         )
-    headers = ["kind", "in force", "worst variant", "which", "worst of all", "wanted", "met", "lifted", "worst variant"]
+    headers = [
+        "kind",
+        "in force",
+        "worst variant",
+        "which",
+        "worst of all",
+        "wanted",
+        "met",
+        "proven, worst variant",
+        "lifted",
+        "worst variant",
+    ]
     return tabulate(lines, headers=headers, floatfmt=".2f")
 
 

@@ -26,6 +26,8 @@ from harness.world import World
 from harness.world.gather import gather
 from harness.world.sync import Lock
 
+IN_FORCE: Final = "in_force_after_s"
+"""A detail of evidence: from when it was asked for until all nodes said that it is there. Showing it takes longer."""
 SHOW_S: Final = 2.0
 """For links to show what they do, beside the time that it takes; and to show that they do nothing any more."""
 MOST_SHOW_S: Final = 7.0
@@ -112,14 +114,16 @@ class ShellPackets:
     # Putting in, taking away
 
     async def _disturb(self, fault: str, links: Sequence[Link]) -> Evidence:
+        began = self._world.now()
         put = await self._at_places(fault, lambda name: self._put(name, fault), "disturb")
         if not put.effective:
             return put
+        after = {IN_FORCE: round((self._world.now() - began) / 1e9, 3)}
         last_ns = self._world.now() + int(PROOFS_S * 1e9)
         proof = await self._proof(fault, links)
         while not proof.effective and self._world.now() < last_ns:
             proof = await self._proof(fault, links)
-        return Evidence(effective=proof.effective, details=put.details | proof.details, trouble=proof.trouble)
+        return Evidence(effective=proof.effective, details=put.details | after | proof.details, trouble=proof.trouble)
 
     async def _proof(self, fault: str, links: Sequence[Link]) -> Evidence:
         wanted = {link: self._on(link) for link in links}
