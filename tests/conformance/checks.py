@@ -63,6 +63,20 @@ async def cuts_add_up(site: Site) -> None:
     proven(await network.verify_healed())
 
 
+async def cuts_may_begin_at_once(site: Site) -> None:
+    """Of two rules for one link only one has anything to hold back."""
+    network = site.able.network
+    assert network is not None
+    cuts = {FAULT: grudges.components(NAMES[:2], NAMES[2:]), OTHER: grudges.components(NAMES[:2], NAMES[2:])}
+    begun = {fault: site.world.spawn(network.cut(fault, links), name=fault) for fault, links in cuts.items()}
+    for cutting in begun.values():
+        proven(await cutting)
+    proven(await network.heal(FAULT))
+    denied(await network.verify_healed())
+    proven(await network.heal(OTHER))
+    proven(await network.verify_healed())
+
+
 async def one_way_is_one_way(site: Site) -> None:
     """A node that nobody hears still hears what the others agree on; one that hears nobody does not."""
     network = site.able.network

@@ -23,7 +23,11 @@ from tests.conformance.sites import PLACES, Check, Site
 
 OF_ALL: dict[str, Check] = {"starts": checks.starts}
 OF: dict[str, dict[str, Check]] = {
-    "network": {"cuts add up": checks.cuts_add_up, "one way is one way": checks.one_way_is_one_way},
+    "network": {
+        "cuts add up": checks.cuts_add_up,
+        "cuts may begin at once": checks.cuts_may_begin_at_once,
+        "one way is one way": checks.one_way_is_one_way,
+    },
     "processes": {
         "killed servers are gone": checks.killed_servers_are_gone,
         "paused servers are silent": checks.paused_servers_are_silent,

@@ -7,7 +7,8 @@ than peers do, so they are never cut.
 A cut is believed when probes from the source go unanswered *and* the target's rule has held something back; the probes
 themselves are held, so there always is something. It is lifted when the rule is gone and a probe is answered.
 A link that another fault still cuts, either way (a probe needs both), is not probed; there, the rule being gone is all
-that can be known.
+that can be known. Nor does a rule hold anything back on a link where another fault's came before it: there it is the
+rule being there, and the silence.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class ShellNetwork:
         unproven = [
             f"{link.target} is kept from nothing of {link.source}"
             for link in sorted(links)
-            if not held[link.target][link.source]
+            if not held[link.target][link.source] and not self._others_cut(link, fault)
         ]
         return evidence({"probes": by_link(outcomes), self._barrier.counted: held}, reached + unproven)
 
@@ -106,8 +107,14 @@ class ShellNetwork:
 
     def _uncut(self, links: Iterable[Link], fault: str) -> list[Link]:
         """Those of this fault's links that no other fault cuts, in either direction."""
-        others = {link for other, cut in self._cuts.items() if other != fault for link in cut}
-        return [link for link in links if link not in others and Link(link.target, link.source) not in others]
+        return [
+            link
+            for link in links
+            if not self._others_cut(link, fault) and not self._others_cut(Link(link.target, link.source), fault)
+        ]
+
+    def _others_cut(self, link: Link, fault: str) -> bool:
+        return any(link in cut for other, cut in self._cuts.items() if other != fault)
 
     async def _probe(self, links: Iterable[Link], timeout_s: float) -> dict[Link, str]:
         """The outcome on each link. Every source asks all its targets in one command."""
