@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CLUSTERS: Final = {
     "docker": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "replacements", "limits"),
-    "local": ("network", "processes", "clocks", "packets", "membership", "replacements"),
+    "local": ("network", "processes", "clocks", "packets", "resets", "disks", "membership", "replacements"),
     "ssh": ("network", "processes", "clocks", "membership", "replacements"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
 }
@@ -42,7 +42,7 @@ CLUSTERS: Final = {
 TRAFFIC: Final = ("docker",)
 """Where what nodes send can be kept: it takes root there, and an address of each node's own."""
 SOME_VARIANTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "local": {"packets": ("slow", "unsteady", "narrow", "clogged")},
+    "local": {"packets": ("slow", "unsteady", "narrow", "clogged"), "disk": ("bit-flip", "truncate")},
 }
 """Kinds of which a place can do some variants alone: what their names begin with."""
 MAX_NODES: Final = 15

@@ -191,6 +191,18 @@ class Replacements(Protocol):
     async def verify_healed(self) -> Evidence: ...
 
 
+class Resets(Protocol):
+    """Connections between nodes."""
+
+    async def begin(self, fault: str, links: Collection[Link], every_s: float) -> Evidence:
+        """Those that a link's source has dialled to its target are reset, at once and again and again."""
+
+    async def end(self, fault: str) -> Evidence:
+        """They stay. Safe to call again."""
+
+    async def verify_healed(self) -> Evidence: ...
+
+
 class Limits(Protocol):
     """How much of a machine a node may use: its server, and whatever runs beside it."""
 
@@ -221,6 +233,7 @@ class Capabilities:
     disks: Disks | None = None
     membership: Membership | None = None
     replacements: Replacements | None = None
+    resets: Resets | None = None
     limits: Limits | None = None
 
     def without(self, names: Iterable[str]) -> Capabilities:

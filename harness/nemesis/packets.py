@@ -111,7 +111,7 @@ class PacketFault:
         shape, _, place = variant.partition("-")
         if len(view.nodes) < 2:
             raise NoTarget("there are no links between fewer than two nodes")
-        return Disturbance(_links(place, view, rng), _hindrance(shape, rng))
+        return Disturbance(links_at(place, view, rng), _hindrance(shape, rng))
 
     def exact(self, details: Mapping[str, Any], view: View) -> Disturbance:
         """`links`, each a sender and one that it sends to, and what they do to messages: `loss`, `duplicate`, `slow`
@@ -136,7 +136,8 @@ class PacketFault:
         return {"links": [link.split("->") for link in value["links"]], **shape}
 
 
-def _links(place: str, view: View, rng: Random) -> frozenset[Link]:
+def links_at(place: str, view: View, rng: Random) -> frozenset[Link]:
+    """Of every node, of one, or one of the links, as drawn."""
     if place == EVERYWHERE:
         return one_way(view.nodes, view.nodes)
     node = view.leader if view.leader is not None and rng.random() < 0.5 else rng.choice(view.nodes)

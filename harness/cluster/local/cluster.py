@@ -15,12 +15,14 @@ from typing import Final
 from harness.cluster import Capabilities, Node
 from harness.cluster.layout import Layout, under
 from harness.cluster.local import folders
+from harness.cluster.local.disks import LocalDisks
 from harness.cluster.local.line import RelayLine, start_relay
 from harness.cluster.local.marks import NODE, RUN
 from harness.cluster.local.network import RelayBarrier
 from harness.cluster.local.packets import LocalPackets
 from harness.cluster.local.ports import HOST, Ports
 from harness.cluster.local.relay.commands import Begin, Seat
+from harness.cluster.local.resets import LocalResets
 from harness.cluster.over_ssh import capabilities
 from harness.cluster.over_ssh.network import ShellNetwork
 from harness.control.local import LocalControl
@@ -68,6 +70,8 @@ class LocalCluster:
             clocks=reached.clocks,
             membership=reached.membership,
             replacements=reached.replacements,
+            disks=LocalDisks(world, self._nodes, system),
+            resets=LocalResets(world, self._relay),
             packets=LocalPackets(world, self._nodes, self._relay, self._measuring_addresses),
         )
 

@@ -69,7 +69,7 @@ async def ask(node: Node, *words: dict[str, Any] | str) -> list[Details]:
     return [msgspec.json.decode(line, type=dict[str, Any]) for line in finished.stdout.splitlines()]
 
 
-class _OnDisks:
+class OnDisks:
     def __init__(self, world: World, nodes: Sequence[Node], system: System) -> None:
         self._world = world
         self._nodes = by_name(nodes)
@@ -94,11 +94,24 @@ class _OnDisks:
             raise Trouble(f"{node.name}: no server process runs there")
         return pid
 
+    async def _kill(self, node: Node) -> Details:
+        killed = await self._processes.kill([node.name])
+        if killed.trouble:
+            raise Trouble(killed.trouble)
+        return {"killed": killed.details[node.name]["pid"]}
+
+    async def _try_start(self, node: Node) -> Details:
+        """Whether the server starts, and what it said where it did not."""
+        try:
+            return {"starts": True, "pid": await self._system.start(node)}
+        except ServerEnded as error:
+            return {"starts": False, "refuses": error.last_line}
+
     def _seed(self) -> int:
         return self._rng.getrandbits(32)
 
 
-class ShellPower(_OnDisks):
+class ShellPower(OnDisks):
     async def cut(self, names: Collection[str], *, after_effects: int | None = None, torn: bool = False) -> Evidence:
         return await self._each(names, lambda node: self._cut(node, after_effects, torn), "cut")
 
@@ -130,7 +143,7 @@ class ShellPower(_OnDisks):
         return {"off": False}
 
 
-class ShellDisks(_OnDisks):
+class ShellDisks(OnDisks):
     async def slow(self, names: Collection[str], sync_s: float) -> Evidence:
         return await self._each(names, lambda node: self._slow(node, sync_s), "slow")
 
@@ -165,19 +178,6 @@ class ShellDisks(_OnDisks):
         killed = await self._kill(node)
         [damage] = await ask(node, {"do": "damage", "how": harm, "seed": self._seed()})
         return {**killed, **damage, **await self._try_start(node)}
-
-    async def _kill(self, node: Node) -> Details:
-        killed = await self._processes.kill([node.name])
-        if killed.trouble:
-            raise Trouble(killed.trouble)
-        return {"killed": killed.details[node.name]["pid"]}
-
-    async def _try_start(self, node: Node) -> Details:
-        """Whether the server starts, and what it said where it did not."""
-        try:
-            return {"starts": True, "pid": await self._system.start(node)}
-        except ServerEnded as error:
-            return {"starts": False, "refuses": error.last_line}
 
     async def _mend(self, node: Node) -> Details:
         repaired, before, probe = await ask(node, REPAIR, _SOUND, PROBE)

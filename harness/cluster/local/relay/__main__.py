@@ -36,6 +36,8 @@ class Relay:
         }
         self._connections: dict[Connection, tuple[str, str]] = {}
         self._dialling: set[asyncio.Task[None]] = set()
+        self._resetting: dict[str, asyncio.Task[None]] = {}
+        """By fault."""
 
     async def listen(self) -> Done:
         return Done(ports={node: await self._listen_for(node) for node in self._nodes})
@@ -59,12 +61,28 @@ class Relay:
             case commands.Slow(fault, links, hindrance):
                 for path in self._on(links):
                     path.hinder(fault, hindrance)
+            case commands.Reset(fault, links, every_s):
+                for path in self._on(links):
+                    path.resetting.add(fault)
+                if fault not in self._resetting:
+                    self._resetting[fault] = asyncio.ensure_future(self._reset(frozenset(links), every_s))
             case commands.Calm(fault):
+                if (resetting := self._resetting.pop(fault, None)) is not None:
+                    resetting.cancel()
                 for path in self._paths.values():
                     path.calm(fault)
+                    path.resetting.discard(fault)
             case commands.Look(target):
                 return Done(paths=[self._state(*link) for link in self._to(target)])
         return Done()
+
+    async def _reset(self, links: frozenset[tuple[str, str]], every_s: float) -> None:
+        while True:
+            for connection, link in [*self._connections.items()]:
+                if link in links and not connection.probes and not connection.measures:
+                    connection.reset()
+                    self._paths[link].resets += 1
+            await asyncio.sleep(every_s)
 
     def _to(self, target: str | None) -> dict[tuple[str, str], Path]:
         return {link: path for link, path in self._paths.items() if target in (None, link[1])}
@@ -79,6 +97,8 @@ class Relay:
             target=target,
             cuts=path.cuts,
             hindrances=path.hindrances,
+            resets=path.resets,
+            resetting=sorted(path.resetting),
             connections=sum(link == (source, target) for link in self._connections.values()),
             passed_bytes=path.passed_bytes,
             delayed_bytes=path.delayed_bytes,

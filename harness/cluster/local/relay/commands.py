@@ -50,7 +50,17 @@ class Slow(msgspec.Struct, tag=True):
     hindrance: Hindrance
 
 
+class Reset(msgspec.Struct, tag=True):
+    """Connections that the first of a pair has dialled to the second: at once, and every so many seconds."""
+
+    fault: str
+    links: Pairs
+    every_s: float
+
+
 class Calm(msgspec.Struct, tag=True):
+    """Nothing is hindered or reset any more because of this fault."""
+
     fault: str
 
 
@@ -66,11 +76,15 @@ class PathState(msgspec.Struct, kw_only=True):
     cuts: dict[str, Held]
     hindrances: dict[str, Hindrance]
     connections: int
+    resets: int
+    """Connections on it that the relay has reset."""
+    resetting: list[str]
+    """The faults that want it to."""
     passed_bytes: int
     delayed_bytes: int
 
 
-Command = Cut | Heal | Slow | Calm | Look
+Command = Cut | Heal | Slow | Reset | Calm | Look
 
 
 class Request(msgspec.Struct):

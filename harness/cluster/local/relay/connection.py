@@ -247,6 +247,7 @@ class Connection:
         self._dial = dial
         self._closed = closed
         self.over = False
+        self.measures = False
         dialer.flow, self.target.flow = self.there, self.back
 
     def start(self) -> None:
@@ -257,6 +258,7 @@ class Connection:
 
     def measure(self) -> None:
         """Instead of a server there is one that measures."""
+        self.measures = True
         measuring = Measuring()
         measuring.flow = self.back
         self.target = measuring

@@ -32,6 +32,10 @@ class Path:
     hindrances: dict[str, Hindrance] = field(default_factory=dict)
     waiting: set[Callable[[], None]] = field(default_factory=set)
     passed_bytes: int = 0
+    resets: int = 0
+    """Connections on it that were reset because faults wanted it."""
+    resetting: set[str] = field(default_factory=set)
+    """Those faults."""
     delayed_bytes: int = 0
     """Those that hindrances have kept waiting."""
     _free_at: float = 0.0
