@@ -160,7 +160,11 @@ def lacking(system: System) -> Mapping[str, str]:
     """What cannot be done to a system's nodes though a place could (fields of `harness.cluster.Capabilities`), and why:
     the end of a sentence."""
     members = {} if isinstance(system, ChangesMembers) else {"membership": "it offers no way to change its membership"}
-    lost = {} if isinstance(system, ReplacesNodes) else {"replacements": "it offers no way to replace a lost node"}
+    lost = (
+        {}
+        if not members and isinstance(system, ReplacesNodes)
+        else {"replacements": "it offers no way to replace a lost node"}
+    )
     return {**members, **lost, **system.lacks}
 
 

@@ -24,6 +24,8 @@ from checkers.verdict import Result, Verdict
 Findings = dict[Level, Finding]
 
 _REGISTER: Final = (*READS, "write", "put", "cas")
+_STARTS: Final = ("kill", "power", "memory", "disk", "replace")
+"""Faults that end servers, and start them when they end."""
 _NULL: Final = b"null where null is not the initial value"
 
 
@@ -199,5 +201,14 @@ def _eventual(history: History, record: Record) -> Finding:
 
 
 def restarts(history: History) -> list[int]:
-    """Event indexes at which nodes were stopped or started: a node's state may go back there."""
-    return [event.index for event in history.nemesis if event.f == "kill" or event.type is EventType.INFO]
+    """Event indexes at which nodes were stopped or started: a node's state may go back there. While nodes are restarted
+    again and again (`restart`) that is everywhere, for those restarts have no events of their own."""
+    found = {event.index for event in history.nemesis if event.f in _STARTS or event.type is EventType.INFO}
+    begun: dict[str | None, int] = {}
+    for event in history.nemesis:
+        if event.f != "restart":
+            continue
+        if event.fault not in begun:
+            begun[event.fault] = event.index
+        found.update(range(begun[event.fault], event.index + 1))
+    return sorted(found)

@@ -65,7 +65,7 @@ def read_script(path: str, bounds: Bounds) -> Script:
     """Raises BadInput."""
     tables, places = _tables(path)
     faults = [_fault(table, place, bounds) for table, place in zip(tables["fault"], places["fault"], strict=True)]
-    _check_overlaps(faults, places["fault"])
+    _check_overlaps(faults, places["fault"], bounds.nodes)
     operations = [
         _operation(table, place, bounds) for table, place in zip(tables["operation"], places["operation"], strict=True)
     ]
@@ -134,23 +134,22 @@ def _time(table: Mapping[str, Any], name: str) -> float:
     return float(value)
 
 
-def _check_overlaps(faults: Sequence[ScriptedFault], places: Sequence[_Place]) -> None:
+def _check_overlaps(faults: Sequence[ScriptedFault], places: Sequence[_Place], nodes: Sequence[str]) -> None:
     """A node is killed or paused by one fault at a time. Of variants nobody knows whom they will hit: they look for
     nodes that are free."""
     held: dict[str, list[tuple[ScriptedFault, _Place]]] = defaultdict(list)
     for fault, place in sorted(zip(faults, places, strict=True), key=lambda pair: pair[0].at_s):
-        for node in _held(fault):
+        for node in _held(fault, nodes):
             for other, there in held[node]:
                 if fault.at_s < other.until_s:
                     raise place.error(f"{node} is held until {other.until_s:g} s by the {other.kind} of {there}")
             held[node].append((fault, place))
 
 
-def _held(fault: ScriptedFault) -> Sequence[str]:
+def _held(fault: ScriptedFault, nodes: Sequence[str]) -> Sequence[str]:
     kind: FaultKind = plugins.load("fault", fault.kind)
     if not kind.exclusive or fault.exact is None:
         return ()
-    nodes = fault.exact.get("nodes", ())
     return kind.exact(fault.exact, View(tuple(nodes))).targets
 
 

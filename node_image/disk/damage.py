@@ -8,23 +8,13 @@ no other, and it is never made shorter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
-from node_image.disk.changes import Change, Resize, Write
+from node_image.disk.changes import Resize, Write
 from node_image.disk.names import Inode
-
-
-class Files(Protocol):
-    """What can be damaged: a Volume of this file system, or files in a folder of any other."""
-
-    def durable_files(self) -> list[tuple[str, Inode, int]]:
-        """(path, inode, bytes), in the order of their paths."""
-
-    def read(self, inode: Inode, offset: int, size: int) -> bytes: ...
-    def rot(self, inode: Inode, changes: Sequence[Change]) -> None: ...
+from node_image.disk.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -43,39 +33,39 @@ class Damage:
         return {"file": self.path, "size_bytes": self.at, "lost_bytes": len(self.lost)}
 
 
-def flip_bit(files: Files, rng: Random) -> Damage | None:
+def flip_bit(volume: Volume, rng: Random) -> Damage | None:
     """None: nothing is durable that could be hit."""
-    there = files.durable_files()
-    places = there[:-1] or [(path, inode, size // 2) for path, inode, size in there if size > 1]
+    files = volume.durable_files()
+    places = files[:-1] or [(path, inode, size // 2) for path, inode, size in files if size > 1]
     if not places:
         return None
     path, inode, size = rng.choice(places)
     at = rng.randrange(size)
-    was = files.read(inode, at, 1)
+    was = volume.read(inode, at, 1)
     now = bytes([was[0] ^ 1 << rng.randrange(8)])
-    files.rot(inode, [Write(at, now)])
+    volume.rot(inode, [Write(at, now)])
     return Damage(path, inode, at, was, now)
 
 
-def cut_short(files: Files, rng: Random) -> Damage | None:
+def cut_short(volume: Volume, rng: Random) -> Damage | None:
     """None: there is no file but the last."""
-    there = files.durable_files()[:-1]
-    if not there:
+    files = volume.durable_files()[:-1]
+    if not files:
         return None
-    path, inode, size = rng.choice(there)
+    path, inode, size = rng.choice(files)
     at = rng.randrange(size)
-    lost = files.read(inode, at, size - at)
-    files.rot(inode, [Resize(at)])
+    lost = volume.read(inode, at, size - at)
+    volume.rot(inode, [Resize(at)])
     return Damage(path, inode, at, lost, b"")
 
 
-def repair(files: Files, damage: Damage) -> bool:
+def repair(volume: Volume, damage: Damage) -> bool:
     """Whether it could be: a file that has been removed, or written to since, is left alone."""
-    sizes = {inode: size for _, inode, size in files.durable_files()}
+    sizes = {inode: size for _, inode, size in volume.durable_files()}
     size = sizes.get(damage.inode, 0 if damage.at == 0 else None)
     untouched = size is not None and (
-        files.read(damage.inode, damage.at, 1) == damage.now if damage.now else size == damage.at
+        volume.read(damage.inode, damage.at, 1) == damage.now if damage.now else size == damage.at
     )
     if untouched:
-        files.rot(damage.inode, [Write(damage.at, damage.lost)])
+        volume.rot(damage.inode, [Write(damage.at, damage.lost)])
     return untouched

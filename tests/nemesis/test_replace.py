@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from harness.cluster import Evidence, Replacements
+from harness.cluster import Capabilities, Evidence, Replacements
 from harness.cluster.simulation.capabilities import capabilities
 from harness.cluster.simulation.cluster import SimulatedCluster, SimulatedSystem
 from harness.errors import BadInput
 from harness.nemesis.fault import NoTarget, View
+from harness.nemesis.grudges import components
 from harness.nemesis.replace import FAULT, Replacement
 from tests.simulation.small import follower, lead, pass_time, run, started
 
@@ -54,8 +55,8 @@ def test_what_cannot_be(details: Mapping[str, Any], sentence: str) -> None:
         FAULT.exact(details, VIEW)
 
 
-def replacements(cluster: SimulatedCluster) -> Replacements:
-    able = capabilities(cluster)
+def replacements(cluster: SimulatedCluster, able: Capabilities | None = None) -> Replacements:
+    able = able or capabilities(cluster)
     assert able.processes is not None
     assert able.membership is not None
     return SimulatedSystem(cluster).replacements(cluster.world, cluster.nodes, able.processes, able.membership)
@@ -138,3 +139,33 @@ def test_all_are_replaced_one_after_another_while_somebody_writes(seed: int) -> 
     }
     assert lead(cluster).node.replica.applied > 150  # type: ignore[union-attr]
     assert cluster.safety.violation is None
+
+
+def test_a_node_is_not_wiped_while_somebody_still_takes_it_for_a_member() -> None:
+    """Two have missed that the others left, and would elect one of them with the vote of an empty node."""
+    cluster = started(5)
+    able = capabilities(cluster)
+    spares = replacements(cluster, able)
+    assert able.network is not None
+    assert able.membership is not None
+    leader, holder, *_ = near = [lead(cluster).name, *[n for n in cluster.names if n != lead(cluster).name][:2]]
+    far = [name for name in cluster.names if name not in near]
+    run(cluster, able.network.cut("f1", components(near, far)))
+    proven(run(cluster, able.membership.remove("f2", [name for name in cluster.names if name != leader])))
+    run(cluster, able.network.heal("f1"))
+    pass_time(cluster, 1)
+    lost = run(cluster, spares.lose("f3", [holder]))
+    assert not lost.effective
+    assert "may still take" in (lost.trouble or "")
+    assert cluster.machines[holder].disk.read() != {}
+    run(cluster, spares.replace("f3", [holder]))
+    assert cluster.safety.violation is None
+
+
+def test_all_together_are_a_minority() -> None:
+    cluster = started(5)
+    spares = replacements(cluster)
+    names = [machine.name for machine in cluster.running if machine is not cluster.leader]
+    proven(run(cluster, spares.lose("f1", names[:2])))
+    assert "are no minority" in (run(cluster, spares.lose("f2", names[2:3])).trouble or "")
+    assert cluster.machines[names[2]].node is not None

@@ -71,8 +71,11 @@ while asked and (left := deadline - time.monotonic()) > 0:
     for number, _ in poll.poll(left * 1000):
         name, line, since = asked.pop(number)
         poll.unregister(number)
-        if line.recv(16):
-            print(name, time.monotonic() - since)
+        try:
+            if line.recv(16):
+                print(name, time.monotonic() - since)
+        except OSError:
+            pass
 """
 
 

@@ -106,7 +106,7 @@ class Watch:
         if node is None or machine.paused or node.raft.term <= term:
             return None
         for other, rival in self._servers():
-            stood = rival.raft.vote == other.name and terms.get(other.name, 0) < rival.raft.term
+            stood = rival.raft.vote == other.name and terms.get(other.name, rival.raft.term) < rival.raft.term
             counts = term < rival.raft.term <= node.raft.term
             asked = (other.name, rival.raft.term) in self._cluster.safety.hand_overs
             if stood and counts and not asked and not node.raft.configuration.has_voter(other.name):

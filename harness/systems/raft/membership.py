@@ -52,18 +52,38 @@ class RaftMembership:
         wrong = [] if members == everyone else [f"the members are {members}, not {everyone}"]
         return Evidence(effective=not wrong, details={"members": members}, trouble="; ".join(wrong) or None)
 
-    async def settle(self) -> Evidence:
-        """Waits until the leader knows to be committed that the members are those that are wanted."""
+    async def settle(self, gone: Collection[str], lost: Collection[str]) -> Evidence:
+        """Waits until all nodes but the lost ones know to be committed that those who are gone are no members: only
+        then can nobody act by a configuration that needs them."""
         last_ns = self._world.now() + int(PATIENCE_S * 1e9)
+        committed: int | None = None
         while True:
-            newest = await self._newest_leader()
-            voters = None if newest is None else list(newest.get("voters", ()))
-            if newest is not None and voters == self.wanted() and newest.get("changing") is False:
-                return Evidence(effective=True, details={"members": voters, "term": newest.get("term")})
-            if self._world.now() >= last_ns:
-                return Evidence(
-                    effective=False, trouble=f"it is not known to be committed that {voters} are the members"
+            statuses = await self._statuses()
+            leader = self._newest_leader(statuses)
+            highest = max((_number(status, "term") for status in statuses.values()), default=0)
+            if (
+                committed is None
+                and leader is not None
+                and _number(leader, "term") == highest
+                and _without(leader, gone)
+            ):
+                committed = _number(leader, "commit")
+            unsure = [
+                node.name
+                for node in self._nodes
+                if node.name not in lost
+                and (
+                    (status := statuses.get(node.name)) is None
+                    or not _without(status, gone)
+                    or committed is None
+                    or _number(status, "commit") < committed
                 )
+            ]
+            if not unsure:
+                return Evidence(effective=True, details={"members": self.wanted(), "term": highest})
+            if self._world.now() >= last_ns:
+                trouble = f"{', '.join(unsure)} may still take {', '.join(sorted(gone))} for members"
+                return Evidence(effective=False, trouble=trouble)
             await self._world.sleep(ASK_AGAIN_S)
 
     def wanted(self) -> list[str]:
@@ -92,13 +112,12 @@ class RaftMembership:
 
     async def _members(self) -> list[str] | None:
         """As the leader of the highest term has them, if they are not just changing."""
-        newest = await self._newest_leader()
+        newest = self._newest_leader(await self._statuses())
         return None if newest is None or newest.get("outgoing") else list(newest.get("voters", ()))
 
-    async def _newest_leader(self) -> Mapping[str, Any] | None:
-        """Its status."""
-        leading = [status for status in (await self._statuses()).values() if status.get("role") == "leader"]
-        return max(leading, key=lambda status: int(status.get("term", 0)), default=None)
+    def _newest_leader(self, statuses: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        leading = [status for status in statuses.values() if status.get("role") == "leader"]
+        return max(leading, key=lambda status: _number(status, "term"), default=None)
 
     async def _leaders_first(self) -> list[Node]:
         statuses = await self._statuses()
@@ -122,3 +141,13 @@ class RaftMembership:
             return None, str(error)
         finally:
             asking.close()
+
+
+def _number(status: Mapping[str, Any], name: str) -> int:
+    return int(status.get(name, 0))
+
+
+def _without(status: Mapping[str, Any], gone: Collection[str]) -> bool:
+    """Whether a node knows to be committed that these are no members of any kind, and that nobody is on the way."""
+    named = {*status.get("voters", ()), *status.get("outgoing", ()), *status.get("learners", ())}
+    return status.get("changing") is False and not status.get("learners") and not named & set(gone)

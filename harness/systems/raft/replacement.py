@@ -3,8 +3,9 @@
 A node that comes back empty has forgotten what it acknowledged and for whom it voted, which no majority may have
 counted on it for. So:
 
-    lose     its server is killed; the others take it out, and are asked until that is committed; only then is all that
-             its disk held removed
+    lose     its server is killed; the others take it out; when every one of them knows that to be committed, and not
+             before, all that its disk held is removed (one that still acts by an older configuration might be elected
+             with the vote of a node that has forgotten what it held)
     replace  an empty server starts, which is no voter by its own configuration; the leadership is handed over until
              the term is higher than any that the lost one can have acknowledged anything in; it becomes a learner,
              catches up, and votes again
@@ -20,15 +21,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from harness.cluster import Evidence, Node, Processes
-from harness.errors import ControlError
 from harness.system import Status, System
-from harness.systems.raft.membership import RaftMembership
+from harness.systems.raft.membership import ASK_AGAIN_S, PATIENCE_S, RaftMembership
 from harness.world import World
 
 STATUS_S: Final = 1.0
 UNSEEN_TERMS: Final = 1
 """Elections that may have begun between the last look at a node and its end."""
-MOST_HAND_OVERS: Final = 5
 
 
 class Wiping(System, Protocol):
@@ -55,8 +54,13 @@ class RaftReplacements:
         self._processes = processes
         self._membership = membership
         self._lost: dict[str, _Loss] = {}
+        self._unwiped: set[str] = set()
+        """Of the lost ones, those whose data may be there yet, in part or as a whole."""
 
     async def lose(self, fault: str, names: Collection[str]) -> Evidence:
+        lost = {name for loss in self._lost.values() for name in loss.names} | set(names)
+        if 2 * len(lost) >= len(self._nodes):
+            return Evidence(effective=False, trouble=f"{', '.join(sorted(lost))} together are no minority")
         term = await self._highest_term()
         killed = await self._processes.kill(names)
         if not killed.effective:
@@ -64,22 +68,18 @@ class RaftReplacements:
         removed = await self._membership.remove(fault, names)
         if not removed.effective:
             return removed
-        settled = await self._membership.settle()
+        settled = await self._membership.settle(names, lost)
         if not settled.effective:
             return settled
         self._lost[fault] = _Loss(tuple(names), max(term, await self._highest_term()) + UNSEEN_TERMS)
-        wiped = {}
-        try:
-            for node in self._nodes:
-                if node.name in names:
-                    wiped[node.name] = await self._system.wipe(node, self._nodes)
-        except ControlError as error:
-            return Evidence(effective=False, details={"wiped": wiped}, trouble=str(error))
+        self._unwiped |= set(names)
+        wiped = await self._wipe(names)
         left = [f"{name} still has {found['left']}" for name, found in wiped.items() if found["left"]]
         details = {"killed": killed.details, **settled.details, "wiped": wiped}
         return Evidence(effective=not left, details=details, trouble="; ".join(left) or None)
 
     async def replace(self, fault: str, names: Collection[str]) -> Evidence:
+        await self._wipe(names)
         started = await self._processes.restart(names)
         if not started.effective:
             return started
@@ -93,6 +93,17 @@ class RaftReplacements:
             effective=restored.effective, details={**started.details, **restored.details}, trouble=restored.trouble
         )
 
+    async def _wipe(self, names: Collection[str]) -> dict[str, Mapping[str, Any]]:
+        """Those of them whose data are to go and are not known to be gone: half of them is no state to start from.
+        Raises ControlError."""
+        wiped = {}
+        for node in self._nodes:
+            if node.name in names and node.name in self._unwiped:
+                wiped[node.name] = await self._system.wipe(node, self._nodes)
+                if not wiped[node.name]["left"]:
+                    self._unwiped.discard(node.name)
+        return wiped
+
     async def verify_healed(self) -> Evidence:
         lost = sorted({name for loss in self._lost.values() for name in loss.names})
         return Evidence(
@@ -101,18 +112,19 @@ class RaftReplacements:
 
     async def _reach_term(self, term: int) -> str:
         """Hands the leadership over until somebody leads in this term or a later one. Why not, where it does not."""
-        for _ in range(MOST_HAND_OVERS):
-            leader = await self._leader()
+        last_ns = self._world.now() + int(PATIENCE_S * 1e9)
+        while self._world.now() < last_ns:
+            statuses = await self._statuses()
+            leading = [status for status in statuses if status.role == "leader"]
+            leader = max(leading, key=lambda status: status.term, default=None)
             if leader is not None and leader.term >= term:
                 return ""
-            others = [name for name in self._membership.wanted() if leader is None or name != leader.id]
-            if leader is not None and others:
-                await self._membership.transfer(others[0])
+            members = set(self._membership.wanted())
+            heirs = [status for status in statuses if status.id in members and status is not leader]
+            if leader is not None and heirs:
+                await self._membership.transfer(max(heirs, key=lambda status: status.applied).id)
+            await self._world.sleep(ASK_AGAIN_S)
         return f"nobody leads in term {term} or a later one"
-
-    async def _leader(self) -> Status | None:
-        leading = [status for status in await self._statuses() if status.role == "leader"]
-        return max(leading, key=lambda status: status.term, default=None)
 
     async def _highest_term(self) -> int:
         return max((status.term for status in await self._statuses()), default=0)

@@ -100,6 +100,9 @@ class RaftSystem:
     async def wipe(self, node: Node, nodes: Sequence[Node]) -> Mapping[str, Any]:
         """Removes all that the node's disk holds, and has its server be no voter when it starts next; how many files
         there were, and which are left. Raises ControlError."""
+        own = msgspec.json.decode(await node.control.read_file(config_path(node)), type=dict[str, Any])
+        own["voters"] = [other.name for other in nodes if other.name != node.name]
+        await node.control.write_file(config_path(node), msgspec.json.encode(own))
         data = shlex.quote(node.layout.data)
         printed = await do(
             node,
@@ -107,9 +110,6 @@ class RaftSystem:
             f"find {data} -type f | wc -l && find {data} -mindepth 1 -delete && sync {data} && find {data} -mindepth 1",
         )
         files, *left = printed.split()
-        own = msgspec.json.decode(await node.control.read_file(config_path(node)), type=dict[str, Any])
-        own["voters"] = [other.name for other in nodes if other.name != node.name]
-        await node.control.write_file(config_path(node), msgspec.json.encode(own))
         return {"files": int(files), "left": left}
 
     async def status(self, world: World, node: Node, *, timeout_s: float) -> Status | None:

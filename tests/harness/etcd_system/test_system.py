@@ -115,7 +115,7 @@ def test_status(answers: list[Any], status: tuple[str, str | None] | None) -> No
 
 
 def test_faults_that_need_the_clock_or_break_the_disk_are_not_for_etcd() -> None:
-    assert set(lacking(SYSTEM)) == {"clocks", "disks", "membership"}
+    assert set(lacking(SYSTEM)) == {"clocks", "disks", "membership", "replacements"}
     assert not {"clock", "disk"} & set(build({"system": "etcd"}).nemesis)
     with pytest.raises(BadInput, match="--system etcd cannot do clock faults: etcd is a Go program"):
         build({"system": "etcd", "nemesis": "clock,kill"})

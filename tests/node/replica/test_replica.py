@@ -28,6 +28,7 @@ class ScriptedRaft:
         self.log: list[Entry] = []
         self.read_contexts: list[int] = []
         self.lease_index: int | None = None
+        self.is_changing = False
         self.configuration = Configuration(frozenset({"n1", "n2", "n3"}), learners=frozenset({"n4"}))
 
     def propose(self, data: Sequence[bytes], now: float) -> list[tuple[int, int]]:
@@ -371,6 +372,7 @@ def test_status() -> None:
         "voters": ["n1", "n2", "n3"],
         "outgoing": [],
         "learners": ["n4"],
+        "changing": False,
         "version": 1,
     }
 

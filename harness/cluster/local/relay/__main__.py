@@ -121,7 +121,8 @@ class Relay:
             task.add_done_callback(self._dialling.discard)
 
         there, back = self._paths[source, target], self._paths[target, source]
-        connection = Connection(dialer, there, back, dial, self._forget, probes=probing is not None)
+        probes, measures = probing is not None, measuring is not None
+        connection = Connection(dialer, there, back, dial, self._forget, probes=probes, measures=measures)
         self._connections[connection] = (source, target)
         connection.start()
 

@@ -226,7 +226,8 @@ class Flow:
 
 class Connection:
     """Between `dialer`, the side that is there, and `target`, which is dialled by `dial` when the path lets it.
-    `probes`: it asks whether it gets through, and nothing but cuts is in its way: a slow link is none that is cut."""
+    `probes`: it asks whether it gets through, and nothing but cuts is in its way: a slow link is none that is cut.
+    `measures`: it is the harness's own as well, and shows how slow the paths are."""
 
     def __init__(
         self,
@@ -237,8 +238,10 @@ class Connection:
         closed: Callable[[Connection], None],
         *,
         probes: bool,
+        measures: bool,
     ) -> None:
         self.probes = probes
+        self.measures = measures
         self.dialer = dialer
         self.target = Side()
         self.there = Flow(there, dialer, self.target, self)
@@ -247,7 +250,6 @@ class Connection:
         self._dial = dial
         self._closed = closed
         self.over = False
-        self.measures = False
         dialer.flow, self.target.flow = self.there, self.back
 
     def start(self) -> None:
@@ -258,7 +260,6 @@ class Connection:
 
     def measure(self) -> None:
         """Instead of a server there is one that measures."""
-        self.measures = True
         measuring = Measuring()
         measuring.flow = self.back
         self.target = measuring
