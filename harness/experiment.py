@@ -52,6 +52,9 @@ ALL: Final = "all"
 NONE: Final = "none"
 USUAL: Final = "usual"
 """What a run has that is not told: short runs have room for few kinds, and these find most."""
+BY_NAME: Final = ("replace",)
+"""Kinds that are not among all: a node is replaced while every other one is well, which is seldom so where all kinds of
+fault come together, and a kind that never takes effect makes a run unknown."""
 USUAL_FAULTS: Final = ("partition", "kill", "pause", "clock")
 
 
@@ -428,9 +431,9 @@ def resolve_workloads(asked: Sequence[str], system: str = "raft") -> tuple[str, 
 
 
 def resolve_faults(asked: Sequence[str], cluster: str = "docker", lacks: Collection[str] = ()) -> tuple[str, ...]:
-    """Kinds of fault; "all" is every kind that the cluster can do (but what needs one that `lacks` names), "usual" a
-    few of these (simulated runs, which draw some of all by themselves, have all), "none" no kind. Raises BadInput with
-    the nearest name."""
+    """Kinds of fault; "all" is every kind that the cluster can do (but what needs one that `lacks` names, and those of
+    `BY_NAME`), "usual" a few of these (simulated runs, which draw some of all by themselves, have all), "none" no kind.
+    Raises BadInput with the nearest name."""
     known = plugins.names("fault")
     words = (ALL, USUAL, NONE)
     if len(asked) > 1 and set(asked) & set(words):
@@ -439,7 +442,8 @@ def resolve_faults(asked: Sequence[str], cluster: str = "docker", lacks: Collect
         return ()
     if list(asked) in ([ALL], [USUAL]):
         able = set(offered(cluster)) - set(lacks)
-        wanted = USUAL_FAULTS if list(asked) == [USUAL] and cluster != "sim" else known
+        every = [name for name in known if name not in BY_NAME]
+        wanted = USUAL_FAULTS if list(asked) == [USUAL] and cluster != "sim" else every
         return tuple(name for name in known if name in wanted and plugins.load("fault", name).needs in able)
     for name in asked:
         if name not in known:

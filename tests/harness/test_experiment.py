@@ -24,10 +24,9 @@ EVERY_KIND = {
     "partition",
     "pause",
     "power",
-    "replace",
     "restart",
 }
-"""What Docker can do."""
+"""What Docker can do, but for what has to be asked for by name."""
 
 
 def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +146,6 @@ def test_a_system_whose_members_cannot_change(monkeypatch: pytest.MonkeyPatch) -
     fixed, load = SimpleNamespace(lacks={}), plugins.load
     monkeypatch.setattr(plugins, "load", lambda kind, name: fixed if kind == "system" else load(kind, name))
     monkeypatch.setattr(fuse, "is_missing", lambda: False)
-    assert set(build({"nemesis": "all"}).nemesis) == EVERY_KIND - {"membership", "replace"}
+    assert set(build({"nemesis": "all"}).nemesis) == EVERY_KIND - {"membership"}
     with pytest.raises(BadInput, match="--system raft cannot do membership faults: it offers no way to change its"):
         build({"nemesis": "membership"})
