@@ -82,9 +82,9 @@ class Machine:
 
     def state(self) -> dict[str, Any]:
         """All that a run could leave there: changed files, packet filter rules, processes (but dead ones, which the
-        container's init is about to bury)."""
+        container's init is about to bury, and those of sshd, which end a little after their sessions)."""
         alive = "ps -eo stat=,user=,args= | grep -v ^Z | sed 's/^[^ ]* *//'"
-        processes = self.run(f"{alive} | grep -v -e 'ps -eo' -e 'grep -v' -e 'sed s' -e sshd: || true")
+        processes = self.run(f"{alive} | grep -v -e 'ps -eo' -e 'grep -v' -e 'sed s' -e sshd: -e '\\[sshd]' || true")
         files = self.run(f"find / -xdev -maxdepth 3; find {' '.join(_LOOKED_AT)}").splitlines()
         return {
             "files": sorted({path for path in files if "/sudo" not in path}),
