@@ -69,6 +69,11 @@ class Link(NamedTuple):
     source: str
     target: str
 
+    @property
+    def words(self) -> str:
+        """As evidence and events tell it."""
+        return f"{self.source}->{self.target}"
+
 
 class Network(Protocol):
     async def cut(self, fault: str, links: Collection[Link]) -> Evidence:

@@ -46,7 +46,7 @@ class Disturbance:
         return tuple(sorted({name for link in self.links for name in link}))
 
     def describe(self) -> Mapping[str, Any]:
-        links = [f"{link.source}->{link.target}" for link in sorted(self.links)]
+        links = [link.words for link in sorted(self.links)]
         return {"links": links, **self.hindrance.as_dict()}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:

@@ -32,7 +32,7 @@ class Cut:
         return tuple(sorted({name for link in self.links for name in link}))
 
     def describe(self) -> Mapping[str, Any]:
-        return {"groups": self.groups, "cut": [f"{link.source}->{link.target}" for link in sorted(self.links)]}
+        return {"groups": self.groups, "cut": [link.words for link in sorted(self.links)]}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
         return await offered(capabilities.network).cut(fault, self.links)

@@ -33,7 +33,7 @@ class Resetting:
         return tuple(sorted({name for link in self.links for name in link}))
 
     def describe(self) -> Mapping[str, Any]:
-        return {"links": [f"{link.source}->{link.target}" for link in sorted(self.links)], "every_s": self.every_s}
+        return {"links": [link.words for link in sorted(self.links)], "every_s": self.every_s}
 
     async def begin(self, fault: str, capabilities: Capabilities) -> Evidence:
         return await offered(capabilities.resets).begin(fault, self.links, self.every_s)

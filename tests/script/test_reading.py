@@ -80,6 +80,14 @@ def test_commands_come_in_the_order_of_times_and_ends_before_begins(tmp_path: Pa
     ]
 
 
+def test_what_a_fault_may_hit_depends_on_all_nodes_there_are(tmp_path: Path) -> None:
+    """A minority may be lost."""
+    lost = fault('kind = "replace"\nnodes = ["n3"]')
+    assert read(tmp_path, lost).faults == (ScriptedFault(1.0, 3.0, "replace", exact={"nodes": ["n3"]}),)
+    with pytest.raises(BadInput, match="fewer than half of all"):
+        read(tmp_path, fault('kind = "replace"\nnodes = ["n3", "n1"]'))
+
+
 def fault(more: str) -> str:
     return f"[[fault]]\nat = 1\nfor = 2\n{more}\n"
 

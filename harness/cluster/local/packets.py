@@ -56,7 +56,7 @@ class LocalPackets:
         return evidence({}, [] if states else [f"the relay has nothing of {fault} any more"])
 
     async def calm(self, fault: str) -> Evidence:
-        links = [_link(state) for state in await self._states() if fault in state.hindrances]
+        links = [link_of(state) for state in await self._states() if fault in state.hindrances]
         await self._relay.tell(Calm(fault))
         return await self._shown(links)
 
@@ -80,7 +80,7 @@ class LocalPackets:
         return shown
 
     async def _measured(self, links: Iterable[Link]) -> Evidence:
-        states = {_link(state): state for state in await self._states()}
+        states = {link_of(state): state for state in await self._states()}
         wanted = {link: together(states[link].hindrances.values()) for link in sorted(links)}
         back = {link: states[Link(link.target, link.source)] for link in wanted}
         apart = {link for link in wanted if states[link].cuts or back[link].cuts}
@@ -125,5 +125,5 @@ def _patience_s(wanted: Hindrance) -> float:
     return SILENT_S if wanted.clogged else SHOW_S + wanted.delay_s + wanted.jitter_s
 
 
-def _link(state: PathState) -> Link:
+def link_of(state: PathState) -> Link:
     return Link(state.source, state.target)

@@ -8,6 +8,7 @@ from typing import Final
 
 from harness.cluster import Evidence, Link
 from harness.cluster.local.line import RelayLine
+from harness.cluster.local.packets import link_of
 from harness.cluster.local.relay.commands import Calm, Look, PathState, Reset
 from harness.cluster.over_ssh.shell import evidence
 from harness.world import World
@@ -27,8 +28,8 @@ class LocalResets:
         """By fault: how many there had been on its links."""
 
     async def begin(self, fault: str, links: Collection[Link], every_s: float) -> Evidence:
-        states = {_words(state): state for state in await self._states()}
-        before = self._before.setdefault(fault, {words: states[words].resets for words in map(_name, sorted(links))})
+        now = await self._resets()
+        before = self._before.setdefault(fault, {link.words: now[link.words] for link in sorted(links)})
         await self._relay.tell(Reset(fault, sorted(links), every_s))
         last_ns = self._world.now() + int((SHOW_S + every_s) * 1e9)
         while not any((resets := await self._since(before)).values()) and self._world.now() < last_ns:
@@ -37,7 +38,7 @@ class LocalResets:
 
     async def end(self, fault: str) -> Evidence:
         await self._relay.tell(Calm(fault))
-        left = [_words(state) for state in await self._states() if fault in state.resetting]
+        left = [link_of(state).words for state in await self._states() if fault in state.resetting]
         resets = await self._since(self._before.get(fault, {}))
         if not left:
             self._before.pop(fault, None)
@@ -48,16 +49,11 @@ class LocalResets:
         return evidence({}, [f"the relay still resets connections because of {fault}" for fault in left])
 
     async def _since(self, before: dict[str, int]) -> dict[str, int]:
-        now = {_words(state): state.resets for state in await self._states()}
+        now = await self._resets()
         return {words: now[words] - count for words, count in before.items()}
+
+    async def _resets(self) -> dict[str, int]:
+        return {link_of(state).words: state.resets for state in await self._states()}
 
     async def _states(self) -> list[PathState]:
         return await self._relay.tell(Look())
-
-
-def _words(state: PathState) -> str:
-    return _name(Link(state.source, state.target))
-
-
-def _name(link: Link) -> str:
-    return f"{link.source}->{link.target}"

@@ -139,5 +139,5 @@ def unreached(outcomes: Mapping[Link, str]) -> list[str]:
     ]
 
 
-def by_link(outcomes: Mapping[Link, str]) -> dict[str, Any]:
-    return {f"{link.source}->{link.target}": outcome for link, outcome in outcomes.items()}
+def by_link(outcomes: Mapping[Link, Any]) -> dict[str, Any]:
+    return {link.words: outcome for link, outcome in outcomes.items()}

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from typing import Any, Final, Protocol
 
 from harness.cluster import Evidence, Hindrance, Link, Node
+from harness.cluster.over_ssh.network import by_link
 from harness.cluster.over_ssh.probe import SILENT, address, probe
 from harness.cluster.over_ssh.program import call
 from harness.cluster.over_ssh.queueing import PROGRAM, Queueing
@@ -133,10 +134,10 @@ class ShellPackets:
         open_links = [link for link in links if link not in cut and link not in clogged]
         corrupting = [link for link in open_links if wanted[link].corrupt and not wanted[link].clogged]
         spoilt = await self._spoilt(fault, {link.target for link in corrupting})
-        hidden = {"cut": [words(link) for link in cut], "clogged": [words(link) for link in clogged]}
+        hidden = {"cut": [link.words for link in cut], "clogged": [link.words for link in clogged]}
         details = {"links": by_link(seen), "checksum_errors": spoilt, **hidden}
         troubles = [
-            f"{words(link)} {trouble}"
+            f"{link.words} {trouble}"
             for link in open_links
             if (trouble := unproven(seen[link], self._in_force[fault][link], wanted[link]))
         ]
@@ -237,7 +238,7 @@ class ShellPackets:
         seen = await self._measure(free, free)
         slow = [link for link in listed if not seen[link]["shown"] or self._slower(link, seen[link])]
         cut = await self._cut(slow)
-        return seen, [f"{words(link)} is not as before: {seen[link]}" for link in slow if link not in cut]
+        return seen, [f"{link.words} is not as before: {seen[link]}" for link in slow if link not in cut]
 
     def _slower(self, link: Link, seen: Seen) -> bool:
         usual_ms = self._usual_ms.get(link)
@@ -261,14 +262,6 @@ def unproven(seen: Seen, wanted: Hindrance, does: Hindrance) -> str | None:
 
 def not_spoilt(spoilt: Mapping[str, int]) -> list[str]:
     return [f"{name} has seen no checksum that does not fit" for name, count in spoilt.items() if count <= 0]
-
-
-def by_link(seen: Mapping[Link, Seen]) -> dict[str, Seen]:
-    return {words(link): what for link, what in seen.items()}
-
-
-def words(link: Link) -> str:
-    return f"{link.source}->{link.target}"
 
 
 def _snmp(text: str) -> dict[str, int]:

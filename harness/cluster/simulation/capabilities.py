@@ -68,7 +68,7 @@ class SimulatedNetwork:
     def _words(self, links: Iterable[Link]) -> dict[str, Any]:
         network = self.cluster.network
         return {
-            f"{link.source}->{link.target}": "open" if network.hears(*link) else f"silent, {dropped} dropped so far"
+            link.words: "open" if network.hears(*link) else f"silent, {dropped} dropped so far"
             for link in links
             for dropped in (network.dropped.get(link, 0),)
         }
@@ -162,11 +162,11 @@ class SimulatedPackets:
             if hindrance.clogged:
                 self.cluster.network.clog(link)
         self._hinder(listed)
-        return _evidence({f"{link.source}->{link.target}": self._words(link) for link in listed})
+        return _evidence({link.words: self._words(link) for link in listed})
 
     async def holds(self, fault: str) -> Evidence:
         links, _ = self._in_force[fault]
-        return _evidence({f"{link.source}->{link.target}": self._words(link) for link in links})
+        return _evidence({link.words: self._words(link) for link in links})
 
     async def calm(self, fault: str) -> Evidence:
         links, hindrance = self._in_force.pop(fault, ([], Hindrance()))
@@ -174,7 +174,7 @@ class SimulatedPackets:
             if hindrance.clogged:
                 self.cluster.network.unclog(link)
         self._hinder(links)
-        return _evidence({f"{link.source}->{link.target}": self._words(link) for link in links})
+        return _evidence({link.words: self._words(link) for link in links})
 
     async def verify_healed(self) -> Evidence:
         ill = self.cluster.network.disturbed

@@ -58,29 +58,18 @@ class RaftMembership:
         last_ns = self._world.now() + int(PATIENCE_S * 1e9)
         committed: int | None = None
         while True:
-            statuses = await self._statuses()
-            leader = self._newest_leader(statuses)
-            highest = max((_number(status, "term") for status in statuses.values()), default=0)
-            if (
-                committed is None
-                and leader is not None
-                and _number(leader, "term") == highest
-                and _without(leader, gone)
-            ):
-                committed = _number(leader, "commit")
-            unsure = [
-                node.name
-                for node in self._nodes
-                if node.name not in lost
-                and (
-                    (status := statuses.get(node.name)) is None
-                    or not _without(status, gone)
-                    or committed is None
-                    or _number(status, "commit") < committed
-                )
-            ]
+            statuses = await self.statuses()
+            leader = self.leader(statuses)
+            if committed is None and leader is not None and _without(leader, gone):
+                committed = int(leader["commit"])
+            sure = {
+                name
+                for name, status in statuses.items()
+                if committed is not None and int(status["commit"]) >= committed and _without(status, gone)
+            }
+            unsure = [node.name for node in self._nodes if node.name not in lost and node.name not in sure]
             if not unsure:
-                return Evidence(effective=True, details={"members": self.wanted(), "term": highest})
+                return Evidence(effective=True, details={"members": self.wanted()})
             if self._world.now() >= last_ns:
                 trouble = f"{', '.join(unsure)} may still take {', '.join(sorted(gone))} for members"
                 return Evidence(effective=False, trouble=trouble)
@@ -112,19 +101,22 @@ class RaftMembership:
 
     async def _members(self) -> list[str] | None:
         """As the leader of the highest term has them, if they are not just changing."""
-        newest = self._newest_leader(await self._statuses())
+        newest = self.leader(await self.statuses())
         return None if newest is None or newest.get("outgoing") else list(newest.get("voters", ()))
 
-    def _newest_leader(self, statuses: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    def leader(self, statuses: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """The status of who leads in the highest term that any of those knows that are to be members: one of an older
+        term does not know yet that it leads no more."""
+        newest = max((term_of(statuses[name]) for name in self.wanted() if name in statuses), default=0)
         leading = [status for status in statuses.values() if status.get("role") == "leader"]
-        return max(leading, key=lambda status: _number(status, "term"), default=None)
+        return next((status for status in leading if term_of(status) >= newest), None)
 
     async def _leaders_first(self) -> list[Node]:
-        statuses = await self._statuses()
+        statuses = await self.statuses()
         leads = {name: status.get("role") == "leader" for name, status in statuses.items()}
         return [node for node in self._nodes if leads.get(node.name)]
 
-    async def _statuses(self) -> dict[str, Mapping[str, Any]]:
+    async def statuses(self) -> dict[str, Mapping[str, Any]]:
         tasks = {
             node.name: self._world.spawn(self._ask(node, {"op": "status"}), name=f"members-{node.name}")
             for node in self._nodes
@@ -143,8 +135,8 @@ class RaftMembership:
             asking.close()
 
 
-def _number(status: Mapping[str, Any], name: str) -> int:
-    return int(status.get(name, 0))
+def term_of(status: Mapping[str, Any]) -> int:
+    return int(status.get("term", 0))
 
 
 def _without(status: Mapping[str, Any], gone: Collection[str]) -> bool:

@@ -21,16 +21,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from harness.cluster import Evidence, Node, Processes
-from harness.system import Status, System
-from harness.systems.raft.membership import ASK_AGAIN_S, PATIENCE_S, RaftMembership
+from harness.systems.raft.membership import ASK_AGAIN_S, PATIENCE_S, RaftMembership, term_of
 from harness.world import World
 
-STATUS_S: Final = 1.0
 UNSEEN_TERMS: Final = 1
 """Elections that may have begun between the last look at a node and its end."""
 
 
-class Wiping(System, Protocol):
+class Wiping(Protocol):
     async def wipe(self, node: Node, nodes: Sequence[Node]) -> Mapping[str, Any]:
         """Removes what a node's disk holds, and makes it a newcomer. `left`: what is there yet. Raises ControlError."""
 
@@ -114,25 +112,15 @@ class RaftReplacements:
         """Hands the leadership over until somebody leads in this term or a later one. Why not, where it does not."""
         last_ns = self._world.now() + int(PATIENCE_S * 1e9)
         while self._world.now() < last_ns:
-            statuses = await self._statuses()
-            leading = [status for status in statuses if status.role == "leader"]
-            leader = max(leading, key=lambda status: status.term, default=None)
-            if leader is not None and leader.term >= term:
+            statuses = await self._membership.statuses()
+            leader = self._membership.leader(statuses)
+            if leader is not None and term_of(leader) >= term:
                 return ""
-            members = set(self._membership.wanted())
-            heirs = [status for status in statuses if status.id in members and status is not leader]
+            heirs = [name for name in self._membership.wanted() if name in statuses and statuses[name] is not leader]
             if leader is not None and heirs:
-                await self._membership.transfer(max(heirs, key=lambda status: status.applied).id)
+                await self._membership.transfer(max(heirs, key=lambda name: int(statuses[name]["applied"])))
             await self._world.sleep(ASK_AGAIN_S)
         return f"nobody leads in term {term} or a later one"
 
     async def _highest_term(self) -> int:
-        return max((status.term for status in await self._statuses()), default=0)
-
-    async def _statuses(self) -> list[Status]:
-        asked = [
-            self._world.spawn(self._system.status(self._world, node, timeout_s=STATUS_S), name=f"term-{node.name}")
-            for node in self._nodes
-        ]
-        answers = [await task for task in asked]
-        return [answer for answer in answers if answer is not None]
+        return max(map(term_of, (await self._membership.statuses()).values()), default=0)

@@ -9,7 +9,7 @@ import pytest
 
 from checkers.checker import Budget, Recording
 from checkers.consistency import Level, ReadConsistency
-from checkers.consistency.grade import Graded, grade
+from checkers.consistency.grade import Graded, grade, restarts
 from checkers.consistency.levels import SESSION_GUARANTEES, strongest
 from checkers.events import Event, EventType
 from checkers.history import History
@@ -181,6 +181,47 @@ def test_a_restarted_node_may_go_back() -> None:
     rows: list[Row] = [(0, "w", "x", 1), (0, "w", "y", 2), (1, "r", "y", 2, 5, 6, N1), (1, "r", "x", None, 7, 8, N1)]
     assert MW not in reached(graded(rows))
     assert MW in reached(graded(rows, restarts=[6]))
+
+
+def struck(kind: str, begin: float, end: float) -> tuple[list[Event], list[int]]:
+    """The history of that test with a fault: its events, and what is taken for restarts."""
+    rows: list[Row] = [(0, "w", "x", 1), (0, "w", "y", 2), (1, "r", "y", 2, 5, 6, N1), (1, "r", "x", None, 7, 8, N1)]
+    told = [
+        Event(
+            index=0,
+            time=int(at * 1_000_000),
+            process="nemesis",
+            type=kind_of,
+            f=kind,
+            value={"action": action},
+            fault="f1",
+        )
+        for at, action, kind_of in (
+            (begin, "begin", EventType.INVOKE),
+            (begin + 0.1, "begin", EventType.OK),
+            (end, "end", EventType.INVOKE),
+            (end + 0.1, "end", EventType.OK),
+        )
+    ]
+    events = sorted([*history(rows).events, *told], key=lambda event: event.time)
+    events = [msgspec.structs.replace(event, index=at) for at, event in enumerate(events)]
+    return events, restarts(History(events))
+
+
+@pytest.mark.parametrize(
+    ("kind", "begin", "end", "may_go_back"),
+    [
+        *((kind, 6.2, 6.6, True) for kind in ("kill", "power", "memory", "disk", "replace", "restart")),
+        *((kind, 6.2, 6.6, False) for kind in ("clock", "partition", "pause", "membership")),
+        ("restart", 0.2, 9.0, True),
+        ("restart", 0.2, 0.6, False),
+        ("kill", 0.2, 0.6, False),
+    ],
+)
+def test_what_restarts_nodes(kind: str, begin: float, end: float, may_go_back: bool) -> None:
+    """`restart` kills and starts from its begin to its end, and has no events between."""
+    events, found = struck(kind, begin, end)
+    assert (MW in reached(grade(History(events), "stale", None, found, Budget()))) == may_go_back
 
 
 REPEATED: list[Row] = [(0, "w", "x", 1), (1, "w", "x", 1), (2, "r", "x", 1), (3, "r", "x", None)]
