@@ -7,7 +7,7 @@ import re
 from random import Random
 from typing import Final
 
-from pytest import approx
+import pytest
 
 from harness.nemesis import grudges
 from harness.nemesis.fault import FaultKind
@@ -163,10 +163,10 @@ async def clocks_add_up_and_outlive_servers(site: Site) -> None:
     assert processes is not None
     proven(await clocks.shift(FAULT, {"n3": 7.0}))
     proven(await clocks.shift(OTHER, {"n3": -120.5}))
-    assert off_by_s(denied(await clocks.verify_healed())) == approx(-113.5, abs=TOLERANCE_S)
+    assert off_by_s(denied(await clocks.verify_healed())) == pytest.approx(-113.5, abs=TOLERANCE_S)
     proven(await processes.kill(["n3"]))
     proven(await processes.restart(["n3"]))
-    assert off_by_s(denied(await clocks.verify_healed())) == approx(-113.5, abs=TOLERANCE_S)
+    assert off_by_s(denied(await clocks.verify_healed())) == pytest.approx(-113.5, abs=TOLERANCE_S)
     proven(await clocks.shift(FAULT, {"n3": 0.0}))
     proven(await processes.kill(["n3"]))
     proven(await clocks.shift(OTHER, {"n3": 0.0}))

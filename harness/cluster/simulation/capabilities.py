@@ -145,9 +145,8 @@ class SimulatedClocks(_OnMachines):
 
     async def verify_healed(self) -> Evidence:
         offsets = {name: machine.wall_shift_s for name, machine in self.cluster.machines.items()}
-        return _evidence(
-            offsets, [f"{name} is {shift:g} s off" for name, shift in offsets.items() if abs(shift) > 1e-6]
-        )
+        wrong = {name: shift for name, shift in offsets.items() if abs(shift) > 1e-6}
+        return _evidence(offsets, [f"{name}: the clock is off by {shift:+.4f} s" for name, shift in wrong.items()])
 
 
 @dataclass
