@@ -10,7 +10,7 @@ from uuid import uuid4
 import docker
 import pytest
 
-from harness.cluster import cleanup
+from harness.cluster import Node, cleanup
 from harness.cluster.cleanup import Cleaned, clean_crashed
 from harness.cluster.docker import DockerCluster
 from harness.cluster.engine import RUN_LABEL, connect
@@ -41,6 +41,12 @@ def left(client: docker.DockerClient, name: str) -> tuple[int, int, int]:
         len(client.api.networks(filters=filters)),
         len(client.api.volumes(filters=filters)["Volumes"] or []),
     )
+
+
+async def kill(node: Node, pid: int | None) -> None:
+    """A process that waits for the disk dies only after that, and `kill` does not wait for it."""
+    dead = f"kill -KILL {pid}; until ! kill -0 {pid} 2>/dev/null; do sleep 0.01; done"
+    assert await node.control.run(f"timeout 30 sh -c '{dead}'") == (0, "", "")
 
 
 @docker_test
@@ -120,7 +126,7 @@ def test_the_node_runs_is_killed_and_comes_back(name: str, node_image: str) -> N
             assert status.id == "n1"
 
             before = await node.control.read_file(SYSTEM.log_files(node)["node.log"])
-            await node.control.run(f"kill -KILL {pid}")
+            await kill(node, pid)
             assert await SYSTEM.pid(node) is None
             assert await SYSTEM.status(world, node, timeout_s=10.0) is None
             assert await SYSTEM.start(node) != pid
@@ -128,7 +134,7 @@ def test_the_node_runs_is_killed_and_comes_back(name: str, node_image: str) -> N
             assert after.startswith(before)
             assert len(after) > len(before)
 
-            await node.control.run(f"kill -KILL {await SYSTEM.pid(node)}")
+            await kill(node, await SYSTEM.pid(node))
             await node.control.write_file("/etc/raftstorm/node.json", b"{")
             with pytest.raises(CannotRun, match=r"n1 ended as soon as it was started.*is not JSON"):
                 await SYSTEM.start(node)

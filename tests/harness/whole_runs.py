@@ -51,7 +51,7 @@ def run(folder: Path, *arguments: str, environment: Mapping[str, str] | None = N
 def left(engine: docker.DockerClient, name: str) -> list[str]:
     """What carries the run's label."""
     chosen = {"label": f"{RUN_LABEL}={name}"}
-    containers = engine.containers.list(all=True, filters=chosen)
+    containers = engine.containers.list(all=True, filters=chosen, ignore_removed=True)
     networks = engine.networks.list(filters=chosen)
     volumes = engine.volumes.list(filters=chosen)
     return [str(thing.name) for thing in [*containers, *networks, *volumes]]
