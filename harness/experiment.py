@@ -36,7 +36,7 @@ CLUSTERS: Final = {
     "docker": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "replacements", "limits"),
     "local": ("network", "processes", "clocks", "packets", "resets", "disks", "membership", "replacements"),
     "ssh": ("network", "processes", "clocks", "membership", "replacements"),
-    "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership"),
+    "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "replacements"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
 TRAFFIC: Final = ("docker",)

@@ -38,6 +38,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     simulated = build({"cluster": "sim"})
     assert simulated.swarm
     assert simulated.nemesis == build({"cluster": "sim", "nemesis": "all"}).nemesis
+    assert set(simulated.nemesis) == EVERY_KIND - {"cpu", "memory"}
     assert (experiment.nodes, experiment.processes, experiment.time_limit) == (5, 10, 30.0)
 
 

@@ -24,8 +24,12 @@ class Lines:
     def __init__(self, hosts: Iterable[Host]) -> None:
         self._agents: list[paramiko.Agent] = []
         self.controls: dict[str, SshControl] = {}
-        for host in hosts:
-            self.controls[host.name] = SshControl(self._endpoint(host))
+        try:
+            for host in hosts:
+                self.controls[host.name] = SshControl(self._endpoint(host))
+        except CannotRun:  # no control has dialled yet
+            self._close_agents()
+            raise
 
     def _endpoint(self, host: Host) -> Endpoint:
         return Endpoint(
@@ -57,5 +61,8 @@ class Lines:
 
     async def close(self) -> None:
         await asyncio.gather(*(control.close() for control in self.controls.values()))
+        self._close_agents()
+
+    def _close_agents(self) -> None:
         for agent in self._agents:
             agent.close()

@@ -23,14 +23,17 @@ ANSWER_S: Final = 10.0
 
 
 def capabilities(cluster: SimulatedCluster) -> Capabilities:
+    system, processes = SimulatedSystem(cluster), SimulatedProcesses(cluster)
+    membership = system.membership(cluster.world, cluster.nodes)
     return Capabilities(
         network=SimulatedNetwork(cluster),
-        processes=SimulatedProcesses(cluster),
+        processes=processes,
         clocks=SimulatedClocks(cluster),
         packets=SimulatedPackets(cluster),
         power=SimulatedPower(cluster),
         disks=SimulatedDisks(cluster),
-        membership=SimulatedSystem(cluster).membership(cluster.world, cluster.nodes),
+        membership=membership,
+        replacements=system.replacements(cluster.world, cluster.nodes, processes, membership),
     )
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -250,4 +253,47 @@ def test_cancelled_on_the_way_up(machines: Hosts, name: str) -> None:
             await task
 
     asyncio.run(main())
+    assert machines.changes(before) == []
+
+
+@contextmanager
+def ssh_agent(folder: Path) -> Iterator[str]:
+    """An agent of this test's own; its socket."""
+    address = folder / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", address], stdout=subprocess.DEVNULL) as agent:
+        try:
+            deadline = time.monotonic() + 30
+            while not address.exists():
+                assert agent.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            yield str(address)
+        finally:
+            agent.terminate()
+
+
+@pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="there is no ssh-agent here")
+def test_keys_of_an_agent(machines: Hosts, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = machines.inventory(name="agent.toml", key=None)
+
+    async def main() -> None:
+        async with up(path, name) as cluster:
+            world = await start(cluster)
+            for node in cluster.nodes:
+                status = await SYSTEM.status(world, node, timeout_s=10)
+                assert status is not None
+                assert status.id == node.name
+
+    before = machines.states()
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with pytest.raises(CannotRun, match="there is no SSH agent that holds one"):
+        asyncio.run(main())
+    with ssh_agent(tmp_path) as address:
+        monkeypatch.setenv("SSH_AUTH_SOCK", address)
+        with pytest.raises(CannotRun, match="there is no SSH agent that holds one"):
+            asyncio.run(main())
+        key = machines.key_path
+        key.chmod(0o600)
+        subprocess.run(["ssh-add", "-q", key], check=True)
+        asyncio.run(main())
     assert machines.changes(before) == []
