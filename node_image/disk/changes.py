@@ -63,32 +63,59 @@ def survivors(changes: Sequence[Change], size: int, rng: Random) -> list[Change]
     """What a power failure leaves of changes to a file that had this durable `size`: the first so many, perhaps a part
     of the next one, and perhaps not every sector."""
     kept = list(changes[: rng.randint(0, len(changes))])
-    cut = changes[len(kept)] if len(kept) < len(changes) else None
-    if isinstance(cut, Write) and len(cut.data) > 1 and rng.random() < TORN_SHARE:
-        kept.append(_part(cut, rng))
+    cut = _cuts(changes, size)[len(kept)] if len(kept) < len(changes) else None
+    if cut and rng.random() < TORN_SHARE:
+        kept.append(cut.part(rng))
     if rng.random() >= LOST_SECTORS_SHARE:
         return kept
     return _without_some_sectors(kept, size, rng)
 
 
-def torn(changes: Sequence[Change], rng: Random) -> list[Change]:
-    """All, but of the last write a part. `can_tear` has said that this is possible."""
-    last = max(number for number, change in enumerate(changes) if _divisible(change))
-    write = changes[last]
-    assert isinstance(write, Write)
-    return [*changes[:last], _part(write, rng)]
+def torn(changes: Sequence[Change], size: int, rng: Random) -> list[Change]:
+    """All, but of the last write that has parts only one. `can_tear` has said that this is possible. `size`: the
+    file's durable one."""
+    number, cut = [(number, cut) for number, cut in enumerate(_cuts(changes, size)) if cut][-1]
+    assert cut is not None
+    return [*changes[:number], cut.part(rng)]
 
 
-def can_tear(changes: Iterable[Change]) -> bool:
-    return any(_divisible(change) for change in changes)
+def can_tear(changes: Sequence[Change], size: int) -> bool:
+    return any(_cuts(changes, size))
 
 
-def _divisible(change: Change) -> bool:
-    return isinstance(change, Write) and len(change.data) > 1
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where a write can end too soon: a disk writes a sector that has content as a whole or not at all, so there
+    between sectors; and where a file grows at any byte, since its size is kept in another place."""
+
+    write: Write
+    sectors: range
+    """So many bytes, by whole sectors of what was there."""
+    grown: range
+    """So many bytes, by bytes of what was not."""
+
+    def __bool__(self) -> bool:
+        return bool(self.sectors or self.grown)
+
+    def part(self, rng: Random) -> Write:
+        place = rng.randrange(len(self.sectors) + len(self.grown))
+        kept = self.sectors[place] if place < len(self.sectors) else self.grown[place - len(self.sectors)]
+        return Write(self.write.offset, self.write.data[:kept])
 
 
-def _part(write: Write, rng: Random) -> Write:
-    return Write(write.offset, write.data[: rng.randint(1, len(write.data) - 1)])
+def _cuts(changes: Sequence[Change], size: int) -> list[_Cut | None]:
+    """Of each change; None for one that is no write. `size`: of the file before them."""
+    cuts: list[_Cut | None] = []
+    for change in changes:
+        cuts.append(_cut(change, size) if isinstance(change, Write) else None)
+        size = size_after(size, [change])
+    return cuts
+
+
+def _cut(write: Write, size: int) -> _Cut:
+    there = min(max(size - write.offset, 0), len(write.data))
+    to_next_sector = SECTOR_BYTES - write.offset % SECTOR_BYTES
+    return _Cut(write, range(to_next_sector, there, SECTOR_BYTES), range(max(there, 1), len(write.data)))
 
 
 def _without_some_sectors(changes: Sequence[Change], size: int, rng: Random) -> list[Change]:

@@ -195,7 +195,9 @@ class Volume:
 
     def can_tear(self) -> bool:
         """Whether a write is not synced that has two parts."""
-        return any(can_tear(node.changes) for node in self._nodes.values())
+        return any(
+            node.changes and can_tear(node.changes, self.store.size(inode)) for inode, node in self._nodes.items()
+        )
 
     def lose_power(self, rng: Random, *, tear: bool = False) -> Outage:
         """`tear`: a part of the last write stays, of each file where that can be; otherwise any part of all."""
@@ -213,10 +215,11 @@ class Volume:
 
     def _lose(self, inode: Inode, node: Node, path: str, rng: Random, tear: bool) -> Loss:
         left: Sequence[Change]
-        if tear and can_tear(node.changes):
-            left = torn(node.changes, rng)
+        size = self.store.size(inode)
+        if tear and can_tear(node.changes, size):
+            left = torn(node.changes, size, rng)
         else:
-            left = survivors(node.changes, self.store.size(inode), rng)
+            left = survivors(node.changes, size, rng)
         self.store.apply(inode, left)
         written, kept = written_bytes(node.changes), written_bytes(left)
         node.changes.clear()

@@ -70,8 +70,8 @@ def test_all_of_it_may_go_and_all_of_it_may_stay() -> None:
 @given(st.lists(CHANGES), SEEDS)
 def test_a_torn_write_stays_in_part(changes: list[Change], rng: Random) -> None:
     changes.append(Write(3000, b"the last"))
-    assert can_tear(changes)
-    left = torn(changes, rng)
+    assert can_tear(changes, 1500)
+    left = torn(changes, 1500, rng)
     assert left[:-1] == changes[:-1]
     assert isinstance(left[-1], Write)
     assert b"the last".startswith(left[-1].data)
@@ -80,8 +80,26 @@ def test_a_torn_write_stays_in_part(changes: list[Change], rng: Random) -> None:
 
 
 def test_what_cannot_be_torn() -> None:
-    assert not can_tear([])
-    assert not can_tear([Resize(100), Write(3, b"x"), Write(9, b"")])
+    assert not can_tear([], 0)
+    assert not can_tear([Resize(100), Write(3, b"x"), Write(9, b"")], 0)
+    assert not can_tear([Write(600, b"within a sector that is there")], 1024)
+    assert not can_tear([Resize(1024), Write(600, b"within a sector that is there")], 0)
+
+
+@given(st.binary(min_size=1, max_size=3000), SIZES, st.binary(min_size=1, max_size=1500), SEEDS)
+def test_a_sector_that_has_content_is_written_as_a_whole_or_not_at_all(
+    content: bytes, offset: int, data: bytes, rng: Random
+) -> None:
+    """As disks do it: logs that lie in files of zeros rely on that."""
+    write = Write(offset, data)
+    after = changed(content, [write])
+    lefts = [changed(content, survivors([write], len(content), rng))]
+    if can_tear([write], len(content)):
+        lefts.append(changed(content, torn([write], len(content), rng)))
+    for left in lefts:
+        for begin in range(0, len(content), SECTOR_BYTES):
+            sector = slice(begin, min(begin + SECTOR_BYTES, len(content)))
+            assert left[sector] in (content[sector], after[sector])
 
 
 def size_is_between(size: int, one: int, other: int) -> bool:
