@@ -27,9 +27,8 @@ from uuid import uuid4
 from tabulate import tabulate
 
 from checkers.events import Event, EventType
-from harness.cluster import Capabilities, Node
+from harness.cluster import IN_FORCE, Capabilities, Node
 from harness.cluster.docker import DockerCluster
-from harness.cluster.over_ssh.packets import IN_FORCE
 from harness.experiment import build, needs_frail_disks
 from harness.image import ensure
 from harness.monitor import Monitor

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -51,6 +51,10 @@ class Node:
     peer_address: str
     control: Control
     layout: Layout = IMAGE
+
+
+IN_FORCE: Final = "in_force_after_s"
+"""A detail of evidence: from when it was asked for until it was there, as all nodes said. Showing it takes longer."""
 
 
 class Evidence(msgspec.Struct, kw_only=True):

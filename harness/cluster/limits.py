@@ -5,9 +5,10 @@ of each tenth of a second once it is used up: the kernel counts how often. It ho
 slower meanwhile.
 
 Running out of memory is made so: the limit is put a little above what is in use, the server is made the one that the
-kernel ends first, and a program takes what is left in one go. (In small steps the kernel would drop and read again the
-pages of running programs for half a minute before it ends anybody.) The limit holds until the fault ends, and the
-server is down until then.
+kernel ends first, and a program takes what is left, half of what the server has at a time, until the server is gone.
+(In small steps the kernel would drop and read again the pages of running programs for half a minute before it ends
+anybody. All in one go would take more than the server's end sets free, and the kernel would end another process too.)
+The limit holds until the fault ends, and the server is down until then.
 """
 
 from __future__ import annotations
@@ -52,6 +53,22 @@ while read -r name value _; do [ $name = MemTotal: ] && break; done < /proc/memi
 echo "$quota $throttled $limit $used $kills $value"
 """
 """By the shell alone: a program that is started costs a node that has hardly any time more than all this."""
+
+_HOG: Final = """\
+import sys
+pid, most = map(int, sys.argv[1:])
+def field(file, name):
+    with open(f"/proc/{pid}/{file}") as lines:
+        return next((line.split()[1] for line in lines if line.startswith(name)), "")
+step = max(int(field("status", "RssAnon:")) * 1024 // 2, 1 << 20)
+taken = []
+try:
+    while len(taken) * step < most and field("status", "State:") not in "ZX":
+        taken.append(bytes([1]) * step)
+except OSError:
+    pass
+"""
+"""Takes memory until a server is gone (its pid), at most so many bytes."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,10 +144,9 @@ class ContainerLimits:
         before = await group(node)
         limit = before.used_bytes + HEADROOM_BYTES
         await self._set(node, mem_limit=limit, memswap_limit=limit)
-        # As much as was in use: much of that may be files, which make room. Beside the server there is no place for it.
-        hog = f"bytes([1]) * {before.used_bytes}"
-        # However it ends: it may be ended itself, where the server was not enough.
-        await node.control.run(f"{node.layout.python} -S -E -c {shlex.quote(hog)}")
+        # As much as there may be: much of what is in use may be files, which make room. However it ends: it may be
+        # ended itself, where the server was not enough.
+        await node.control.run(f"{node.layout.python} -S -E -c {shlex.quote(_HOG)} {pid} {limit}")
         now = await self._seen(node, lambda now: now.oom_kills > before.oom_kills)
         state = await process_state(node, pid)
         if now is None or state != GONE:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from harness.cluster import Evidence, Hindrance, Link, Node
+from harness.cluster import IN_FORCE, Evidence, Hindrance, Link, Node
 from harness.cluster.over_ssh.network import by_link
 from harness.cluster.over_ssh.probe import SILENT, address, probe
 from harness.cluster.over_ssh.program import call
@@ -27,8 +27,6 @@ from harness.world import World
 from harness.world.gather import gather
 from harness.world.sync import Lock
 
-IN_FORCE: Final = "in_force_after_s"
-"""A detail of evidence: from when it was asked for until all nodes said that it is there. Showing it takes longer."""
 SHOW_S: Final = 2.0
 """For links to show what they do, beside the time that it takes; and to show that they do nothing any more."""
 MOST_SHOW_S: Final = 7.0

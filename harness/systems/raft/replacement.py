@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from harness.cluster import Evidence, Node, Processes
+from harness.cluster import IN_FORCE, Evidence, Node, Processes
 from harness.systems.raft.membership import ASK_AGAIN_S, PATIENCE_S, RaftMembership, term_of
 from harness.world import World
 
@@ -59,10 +59,12 @@ class RaftReplacements:
         lost = {name for loss in self._lost.values() for name in loss.names} | set(names)
         if 2 * len(lost) >= len(self._nodes):
             return Evidence(effective=False, trouble=f"{', '.join(sorted(lost))} together are no minority")
+        began = self._world.now()
         term = await self._highest_term()
         killed = await self._processes.kill(names)
         if not killed.effective:
             return killed
+        after = {IN_FORCE: round((self._world.now() - began) / 1e9, 3)}  # lost for good: nothing starts them again
         removed = await self._membership.remove(fault, names)
         if not removed.effective:
             return removed
@@ -73,7 +75,7 @@ class RaftReplacements:
         self._unwiped |= set(names)
         wiped = await self._wipe(names)
         left = [f"{name} still has {found['left']}" for name, found in wiped.items() if found["left"]]
-        details = {"killed": killed.details, **settled.details, "wiped": wiped}
+        details = {**after, "killed": killed.details, **settled.details, "wiped": wiped}
         return Evidence(effective=not left, details=details, trouble="; ".join(left) or None)
 
     async def replace(self, fault: str, names: Collection[str]) -> Evidence:
