@@ -7,8 +7,8 @@ slower meanwhile.
 Running out of memory is made so: the limit is put a little above what is in use, the server is made the one that the
 kernel ends first, and a program takes what is left, half of what the server has at a time, until the server is gone.
 (In small steps the kernel would drop and read again the pages of running programs for half a minute before it ends
-anybody. All in one go would take more than the server's end sets free, and the kernel would end another process too.)
-The limit holds until the fault ends, and the server is down until then.
+anybody. All in one go would take more than the server's end sets free.) Where the kernel ends another one too, that is
+the program. The limit holds until the fault ends, and the server is down until then.
 """
 
 from __future__ import annotations
@@ -56,19 +56,25 @@ echo "$quota $throttled $limit $used $kills $value"
 
 _HOG: Final = """\
 import sys
-pid, most = map(int, sys.argv[1:])
-def field(file, name):
-    with open(f"/proc/{pid}/{file}") as lines:
+pid, limit = map(int, sys.argv[1:])
+def field(name):
+    with open(f"/proc/{pid}/status") as lines:
         return next((line.split()[1] for line in lines if line.startswith(name)), "")
-step = max(int(field("status", "RssAnon:")) * 1024 // 2, 1 << 20)
 taken = []
 try:
-    while len(taken) * step < most and field("status", "State:") not in "ZX":
+    server = int(field("RssAnon:")) * 1024
+    step = max(server // 2, 1 << 20)
+    while len(taken) * step < limit and field("State:") not in "ZX":
+        mine = 12 * (1 << 20) + (len(taken) + 1) * step
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write(str(min(max(980 + 1000 * (server - mine) // limit, 0), 980)))
         taken.append(bytes([1]) * step)
-except OSError:
+except (FileNotFoundError, ProcessLookupError):
     pass
 """
-"""Takes memory until a server is gone (its pid), at most so many bytes."""
+"""Takes memory until a server is gone (its pid), at most as much as the limit. The kernel ends whoever has most, and to
+that adds thousandths of the limit: 1,000 for the server. This program comes just after it, whatever else there is: the
+process that is the node's disk may be larger than both."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
