@@ -86,10 +86,12 @@ class Rules:
         if stored is None:
             return
         stored.handed.append(_Handed(ready.number, raft.last_index, (raft.term, raft.vote)))
-        if ready.snapshot is not None and raft.last_index < self._accepted.get(raft.id, (0, 0))[0]:
-            # It takes the place of a log that was longer, and never committed: nothing of that need come back. Nor need
-            # the snapshot, which is not durable yet (found by seed 766788830 of 60 s).
-            self._accepted.pop(raft.id)
+        match, entry_term = self._accepted.get(raft.id, (0, 0))
+        if ready.snapshot is not None and (raft.last_index < match or raft.term_at(match) not in (None, entry_term)):
+            # It takes the place of another log, which was longer or ended at the same index, and was never committed:
+            # nothing of that need come back. Nor need the snapshot, which is not durable yet (found by the seeds
+            # 766788830 and 3000607 of 60 s).
+            self._accepted.pop(raft.id, None)
         if raft.role is not Role.LEADER:
             self._led.pop(raft.id, None)
             if ready.entries:
