@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CLUSTERS: Final = {
     "docker": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "replacements", "limits"),
     "local": ("network", "processes", "clocks", "packets", "resets", "disks", "membership", "replacements"),
-    "ssh": ("network", "processes", "clocks", "membership", "replacements"),
+    "ssh": ("network", "processes", "clocks", "packets", "membership", "replacements"),
     "sim": ("network", "processes", "clocks", "packets", "power", "disks", "membership", "replacements"),
 }
 """Where nodes can be -> what can be done to them there (fields of harness.cluster.Capabilities)."""
@@ -276,7 +276,7 @@ def _lacks(experiment: Experiment) -> dict[str, _Lack]:
     if hosts is not None and not hosts.as_root:
         name = next(host.name for host in hosts.hosts if not host.as_root)
         why = f"packet filters take root, and {name} is given neither the user root nor become = 'sudo'"
-        lacks["network"] = _Lack("--cluster ssh", why)
+        lacks |= dict.fromkeys(("network", "packets"), _Lack("--cluster ssh", why))
     return lacks
 
 

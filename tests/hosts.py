@@ -86,14 +86,18 @@ class Machine:
 
     def state(self) -> dict[str, Any]:
         """All that a run could leave there: changed files, packet filter rules, processes (but dead ones, which the
-        container's init is about to bury, and those of sshd, which end a little after their sessions)."""
-        alive = "ps -eo stat=,user=,args= | grep -v ^Z | sed 's/^[^ ]* *//'"
-        processes = self.run(f"{alive} | grep -v -e 'ps -eo' -e 'grep -v' -e 'sed s' -e sshd: -e '\\[sshd]' || true")
+        container's init is about to bury, and those of sshd, which end a little after their sessions). Programs that
+        would sort them out there would be among them."""
+        processes = [line.split(maxsplit=2) for line in self.run("exec ps -eo stat=,user=,args=").splitlines()]
         files = self.run(f"find / -xdev -maxdepth 3; find {' '.join(_LOOKED_AT)}").splitlines()
         return {
             "files": sorted({path for path in files if "/sudo" not in path}),
-            "rules": self.run("iptables -S").splitlines(),
-            "processes": sorted(processes.splitlines()),
+            "rules": self.run("iptables -S; iptables -t raw -S").splitlines(),
+            "processes": sorted(
+                f"{user} {words}"
+                for state, user, words in processes
+                if not state.startswith("Z") and not words.startswith(("ps -eo", "sshd:", "[sshd]"))
+            ),
         }
 
 

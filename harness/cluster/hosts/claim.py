@@ -41,6 +41,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     chains: str
     """What the names of the run's chains begin with, the same on all hosts."""
+    queues: bool = False
+    """Whether packets may be queued for it: it may have chains in the table raw too."""
     keep: bool = False
 
     def text(self) -> str:
@@ -55,7 +57,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         return not owner.alive(self.owner)
 
 
-def new_claim(run: str, base: str, *, keep: bool) -> Claim:
+def new_claim(run: str, base: str, *, queues: bool = False, keep: bool) -> Claim:
     """For this process."""
     mine = owner.owner()
     letters = sha256(f"{run}\0{mine}".encode()).hexdigest()[:_MARK_DIGITS]
@@ -66,6 +68,7 @@ def new_claim(run: str, base: str, *, keep: bool) -> Claim:
         since=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}",
         folder=f"{base}/{re.sub(r'[^a-zA-Z0-9_.-]', '-', run)}-{letters}",
         chains=f"{PREFIX}{letters}-",
+        queues=queues,
         keep=keep,
     )
 

@@ -13,19 +13,22 @@ import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from harness.cluster import Capabilities, Node
 from harness.cluster.hosts import claim as claims
 from harness.cluster.hosts.claim import MARK, Claim, new_claim, on, read_claim
 from harness.cluster.hosts.examine import base_of, check, look
-from harness.cluster.hosts.filter import RunFilter
+from harness.cluster.hosts.filter import RunChains, RunFilter
 from harness.cluster.hosts.inventory import Host, Inventory
 from harness.cluster.hosts.lines import Lines
 from harness.cluster.layout import Layout, under
 from harness.cluster.over_ssh import capabilities
 from harness.cluster.over_ssh.network import ShellNetwork
+from harness.cluster.over_ssh.packets import ShellPackets
 from harness.cluster.over_ssh.probe import REACHED, probe
+from harness.cluster.over_ssh.queueing import Queueing
 from harness.cluster.over_ssh.shell import Trouble
 from harness.cluster.together import all_of, to_the_end
 from harness.control.ssh import SshControl
@@ -38,6 +41,8 @@ from harness.world import World
 REACH_S: Final = 3.0
 """How long a host that is up may take to say whether anybody listens on a port."""
 _ARCHIVE: Final = "sent.tar"
+_QUEUES: Final = range(8192, 65536)
+"""Numbers of queues of the packet filter that a run draws its own from: low ones are what people take."""
 
 
 @dataclass
@@ -71,7 +76,8 @@ class HostsCluster:
     ) -> None:
         self._name = name
         self._inventory = inventory
-        self._packet_filter = "network" in needs
+        self._needs = frozenset(needs)
+        self._packet_filter = bool(self._needs & {"network", "packets"})
         self._demands = demands or {}
         self._say = say
         self._keep = keep
@@ -90,7 +96,8 @@ class HostsCluster:
     def able(self, world: World, system: System) -> Capabilities:
         offered = capabilities(world, self._nodes, system)
         return Capabilities(
-            network=self._network(world, system) if self._packet_filter else None,
+            network=self._network(world, system) if "network" in self._needs else None,
+            packets=self._packets(world) if "packets" in self._needs else None,
             processes=offered.processes,
             clocks=offered.clocks,
             membership=offered.membership,
@@ -98,10 +105,26 @@ class HostsCluster:
         )
 
     def _network(self, world: World, system: System) -> ShellNetwork:
-        spared = sorted({port for place in self._places for port in (place.host.port, place.host.client_port)})
-        chains = _claim_of(self._places[0]).chains
-        barrier = RunFilter(chains, spared, answers_pass=sends_as_dialled(system))
+        barrier = RunFilter(self._chains, self._spared, answers_pass=sends_as_dialled(system))
         return ShellNetwork(world, self._nodes, barrier)
+
+    def _packets(self, world: World) -> ShellPackets:
+        return ShellPackets(world, self._nodes, self._queueing)
+
+    @property
+    def _queueing(self) -> Queueing:
+        number = _QUEUES[int(sha256(_claim_of(self._places[0]).chains.encode()).hexdigest(), 16) % len(_QUEUES)]
+        nodes = {node.name: node for node in self._nodes}
+        return Queueing(nodes, chains=self._chains, spared=self._spared, number=number)
+
+    @property
+    def _chains(self) -> RunChains:
+        """The same on all hosts."""
+        return RunChains(_claim_of(self._places[0]).chains)
+
+    @property
+    def _spared(self) -> list[int]:
+        return sorted({port for place in self._places for port in (place.host.port, place.host.client_port)})
 
     def leave(self) -> None:
         """Servers stay by themselves."""
@@ -145,6 +168,17 @@ class HostsCluster:
         await all_of([_check_reached(place, node) for place, node in zip(self._places, nodes, strict=True)])
         await all_of([_check_reaches(node, nodes) for node in nodes])
         self._nodes = tuple(nodes)
+        if "packets" in self._needs:
+            await all_of([self._check_queues(place) for place in self._places])
+
+    async def _check_queues(self, place: _Place) -> None:
+        try:
+            await self._queueing.attempt(place.host.name)
+        except Trouble as trouble:
+            raise CannotRun(
+                f"{place.words} cannot queue packets, which packets faults take ({trouble}): have its kernel load "
+                "xt_NFQUEUE and nfnetlink_queue, or name other kinds of fault with --nemesis."
+            ) from trouble
 
     async def _examine(self, place: _Place) -> None:
         facts = await look(place.control, place.host, self._demands, packet_filter=self._packet_filter)
@@ -153,7 +187,7 @@ class HostsCluster:
 
     async def _claim(self, place: _Place) -> None:
         """Raises CannotRun where another run has the host. What a dead one has left there is removed first."""
-        mine = new_claim(self._name, place.base, keep=self._keep)
+        mine = new_claim(self._name, place.base, queues="packets" in self._needs, keep=self._keep)
         place.claim = mine  # noted before it is taken: a line that breaks on the way leaves it in doubt
         standing = await claims.take(place.control, place.base, mine)
         if standing is not None and _crashed(standing):

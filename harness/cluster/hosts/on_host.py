@@ -7,9 +7,10 @@ but the standard library; what it finds it prints as JSON. What cannot be done i
     clock LIBRARY FOLDER   prints what is wrong with libfaketime here, null where nothing is
     release BASE CLAIM     removes all that was made under the claim, and then the claim; prints what there was
 
-A claim is JSON: `folder` in it is the run's own, `chains` what the names of the run's chains begin with. Nothing else
-is believed: no process is touched but those that carry the folder in their environment, and no rule but those of these
-chains and the jumps to them.
+A claim is JSON: `folder` in it is the run's own, `chains` what the names of the run's chains begin with, and `queues`
+whether there may be some in the table raw beside those in the table filter. Nothing else is believed: no process is
+touched but those that carry the folder in their environment, and no rule but those of these chains and the jumps to
+them.
 """
 
 from __future__ import annotations
@@ -125,7 +126,8 @@ def release(base: str, text: str) -> dict[str, list[str]]:
     if held(base) != text:
         return {"processes": [], "chains": [], "folders": []}
     killed = kill_marked(said["folder"])
-    chains = remove_chains(said["chains"])
+    tables = ("filter", "raw") if said.get("queues") else ("filter",)
+    chains = [chain for table in tables for chain in remove_chains(said["chains"], table)]
     folders = [said["folder"]] if os.path.isdir(said["folder"]) else []
     for folder in folders:
         shutil.rmtree(folder)
@@ -181,18 +183,18 @@ def environment(pid: str) -> list[bytes]:
         return []
 
 
-def remove_chains(prefix: str) -> list[str]:
+def remove_chains(prefix: str, table: str = "filter") -> list[str]:
     if os.geteuid() != 0 or shutil.which("iptables") is None:
         return []
-    rules = [shlex.split(line) for line in iptables("-S").splitlines()]
+    rules = [shlex.split(line) for line in iptables("-t", table, "-S").splitlines()]
     chains = [words[1] for words in rules if words[0] == "-N" and words[1].startswith(prefix)]
     for words in rules:
         if words[0] == "-A" and words[1] not in chains and words[-1] in chains and words[-2] in ("-j", "--jump"):
-            iptables("-D", *words[1:])
+            iptables("-t", table, "-D", *words[1:])
     for chain in chains:
-        iptables("-F", chain)
+        iptables("-t", table, "-F", chain)
     for chain in chains:
-        iptables("-X", chain)
+        iptables("-t", table, "-X", chain)
     return chains
 
 

@@ -62,6 +62,18 @@ def chain_of(fault: str) -> str:
     return PREFIX + fault
 
 
+class Chains:
+    """Whose chains there are on a node, where all of ours are this run's."""
+
+    def mine(self, fault: str) -> str:
+        """What the fault's chain is called after PREFIX."""
+        return fault
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Those chains of ours that are this run's."""
+        return list(names)
+
+
 async def block(
     node: Node,
     fault: str,
@@ -87,9 +99,10 @@ async def unblock(node: Node, fault: str) -> None:
     await run(node, CUTS.removal(chain_of(fault)))
 
 
-def queueing(fault: str, sources: Iterable[str], queue: int) -> str:
+def queueing(fault: str, sources: Iterable[str], queue: int, *, spared: Iterable[int] = ()) -> str:
     """A command that queues what comes from these addresses, for whoever listens; nobody: packets pass. Left alone are
-    copies that were put in here (they come from the loopback device), answers to pings, and probes of reachability."""
+    copies that were put in here (they come from the loopback device), answers to pings, probes of reachability, and TCP
+    to and from ports that are spared."""
     chain = chain_of(fault)
     probes = f"{FIRST_PROBE_PORT}:65535"
     rules = (
@@ -97,6 +110,7 @@ def queueing(fault: str, sources: Iterable[str], queue: int) -> str:
         "-p icmp --icmp-type echo-reply -j RETURN",
         f"-p tcp --sport {probes} -j RETURN",
         f"-p tcp --dport {probes} -j RETURN",
+        *(f"-p tcp --{end} {port} -j RETURN" for port in spared for end in ("sport", "dport")),
         *(f"-s {source} -j NFQUEUE --queue-num {queue} --queue-bypass" for source in sources),
     )
     return f"printf %s {shlex.quote(QUEUES.restore(chain, rules))} | {RESTORE} && {QUEUES.jump(chain)}"

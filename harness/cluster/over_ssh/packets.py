@@ -59,10 +59,11 @@ class Way(Protocol):
 
 
 class ShellPackets:
-    def __init__(self, world: World, nodes: Sequence[Node]) -> None:
+    def __init__(self, world: World, nodes: Sequence[Node], way: Way | None = None) -> None:
+        """`way`: by a queue, if it is not said."""
         self._world = world
         self._nodes = by_name(nodes)
-        self._way: Way = Queueing(self._nodes)
+        self._way: Way = way or Queueing(self._nodes)
         self._in_force: dict[str, dict[Link, Hindrance]] = {}
         self._locks = {name: Lock(world) for name in self._nodes}
         """Each node is told of one fault at a time, so that what it was told last is what is so."""

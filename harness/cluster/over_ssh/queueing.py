@@ -6,11 +6,12 @@ what becomes of it. The agent is told the whole of what it is to do whenever a f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from harness.cluster import Link, Node
-from harness.cluster.over_ssh.firewall import QUEUES, chain_of, our_chains, queueing
+from harness.cluster.over_ssh.firewall import QUEUES, RESTORE, Chains, chain_of, our_chains, queueing
 from harness.cluster.over_ssh.probe import address
 from harness.cluster.over_ssh.program import call
 from harness.cluster.over_ssh.shell import Details, Trouble, run
@@ -23,10 +24,22 @@ _HELD: Final = "{ cat /proc/net/netfilter/nfnetlink_queue 2>/dev/null || true; }
 
 
 class Queueing:
+    """`spared`: ports whose TCP is left alone. `number`: of the queue that the agent listens on."""
+
     name: Final = "nfqueue"
 
-    def __init__(self, nodes: Mapping[str, Node]) -> None:
+    def __init__(
+        self,
+        nodes: Mapping[str, Node],
+        *,
+        chains: Chains | None = None,
+        spared: Sequence[int] = (),
+        number: int = NUMBER,
+    ) -> None:
         self._nodes = nodes
+        self._chains = chains or Chains()
+        self._spared = tuple(spared)
+        self._number = number
 
     def places(self, links: Iterable[Link]) -> dict[str, list[str]]:
         """Where links are hindered, and which: by target, its sources."""
@@ -35,19 +48,30 @@ class Queueing:
             sources.setdefault(target, []).append(source)
         return sources
 
+    async def attempt(self, name: str) -> None:
+        """Whether the node's kernel takes such rules, by one that nothing passes. Raises Trouble where it does not,
+        ControlError."""
+        chain = self._chain("try")
+        rules = QUEUES.restore(chain, [f"-j NFQUEUE --queue-num {self._number} --queue-bypass"])
+        told = f"printf %s {shlex.quote(rules)} | {RESTORE}"
+        await run(
+            self._nodes[name],
+            f"{told}; was=$?; {QUEUES.removal(chain)}; exit $was",
+        )
+
     async def put(self, name: str, fault: str, peers: Iterable[str], all_peers: Mapping[str, Hindrance]) -> Details:
         """Raises Trouble, ControlError."""
         node, sources = self._nodes[name], [self._address(peer) for peer in peers]
-        told, _ = await self._hinder(node, all_peers, after=queueing(fault, sources, NUMBER))
+        told, _ = await self._hinder(node, all_peers, after=self._queueing(fault, sources))
         return {"kernel": told["kernel"]}
 
     async def take(self, name: str, fault: str, left: Mapping[str, Hindrance]) -> Details:
         """Raises Trouble, ControlError."""
         node = self._nodes[name]
-        after = f"{QUEUES.listing} && {_HELD}"
-        told, listing = await self._hinder(node, left, before=f"{{ {QUEUES.removal(chain_of(fault))}; }}", after=after)
-        rules, queues = our_chains(listing), _queued(listing)
-        if chain_of(fault) in rules:
+        chain, after = self._chain(fault), f"{QUEUES.listing} && {_HELD}"
+        told, listing = await self._hinder(node, left, before=f"{{ {QUEUES.removal(chain)}; }}", after=after)
+        rules, queues = self._listed(listing), self._queued(listing)
+        if chain in rules:
             raise Trouble(f"{name} still has the rules of {fault}")
         if not left and queues:
             raise Trouble(f"{name}: the agent that held packets did not end")
@@ -57,25 +81,26 @@ class Queueing:
         """Raises Trouble where something has ended that should go on, ControlError."""
         node = self._nodes[name]
         listing = await run(node, f"{QUEUES.listing}; {_HELD}; tail -n 1 {_socket(node)}.log 2>/dev/null; true")
-        if not _queued(listing):
+        if not self._queued(listing):
             raise Trouble(
                 f"{name}: the agent that hindered packets has ended by itself, and they passed from then on: "
                 + (listing.strip().splitlines() or ["nothing is known"])[-1]
             )
-        if chain_of(fault) not in our_chains(listing):
+        if self._chain(fault) not in self._listed(listing):
             raise Trouble(f"{name} has lost the rules of {fault}")
         return {"agent": "runs"}
 
     async def leftovers(self, name: str) -> list[str]:
         """In words. Raises Trouble, ControlError."""
         listing = await run(self._nodes[name], f"{QUEUES.listing} && {_HELD}")
-        chains = our_chains(listing)
+        chains = self._listed(listing)
         found = [f"{name} still has the rules {', '.join(chains)}"] if chains else []
-        return found + ([f"{name}: an agent that hinders packets runs still"] if _queued(listing) else [])
+        return found + ([f"{name}: an agent that hinders packets runs still"] if self._queued(listing) else [])
 
     async def _hinder(self, node: Node, peers: Mapping[str, Hindrance], **around: str) -> tuple[dict[str, Any], str]:
         ways = {self._address(peer): hindrance.as_dict() for peer, hindrance in peers.items()}
-        told, rest = await call(node, PROGRAM, "hinder", {"path": _socket(node), "ways": ways}, **around)
+        given = {"path": _socket(node), "ways": ways, "number": self._number}
+        told, rest = await call(node, PROGRAM, "hinder", given, **around)
         names = {self._address(name): name for name in self._nodes}
         counts = {names[peer]: _some(numbers) for peer, numbers in told["counts"].items() if peer in names}
         return {"packets": counts, "kernel": told["kernel"]}, rest
@@ -83,15 +108,23 @@ class Queueing:
     def _address(self, name: str) -> str:
         return address(self._nodes[name])[0]
 
+    def _queueing(self, fault: str, sources: Sequence[str]) -> str:
+        return queueing(self._chains.mine(fault), sources, self._number, spared=self._spared)
+
+    def _chain(self, fault: str) -> str:
+        return chain_of(self._chains.mine(fault))
+
+    def _listed(self, listing: str) -> list[str]:
+        return self._chains.among(our_chains(listing))
+
+    def _queued(self, listing: str) -> bool:
+        """Whether somebody listens on our queue: the kernel's own list, a line each, the queue's number first."""
+        return any(line.split()[:1] == [str(self._number)] for line in listing.splitlines())
+
 
 def _socket(node: Node) -> str:
     """Where the agent is asked; beside it, its complaints."""
     return f"{node.layout.state}/packets.sock"
-
-
-def _queued(listing: str) -> bool:
-    """Whether somebody listens on our queue: the kernel's own list, a line each, the queue's number first."""
-    return any(line.split()[:1] == [str(NUMBER)] for line in listing.splitlines())
 
 
 def _some(numbers: Mapping[str, int]) -> dict[str, int]:

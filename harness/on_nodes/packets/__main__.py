@@ -1,6 +1,6 @@
 """Commands on a node. Each takes one JSON object and prints one line of JSON.
 
-hinder {"path": the agent's socket, "ways": {address: hindrance}}
+hinder {"path": the agent's socket, "ways": {address: hindrance}, "number": of its queue}
     -> {"counts": {address: ...}, "kernel": its counters}
 measure {"links": {address: [what is looked for, all that the link does]}, "seconds": 2.0}
     -> {address: what was seen}
@@ -25,13 +25,13 @@ COUNTERS: Final = Path("/proc/net/snmp")
 END_S: Final = 2.0
 
 
-def hinder(path: str, ways: Ways) -> dict[str, Any]:
+def hinder(path: str, ways: Ways, number: int = NUMBER) -> dict[str, Any]:
     """Raises QueueTaken, OSError."""
     counts = ask(path, ways) if os.path.exists(path) else None
     if counts is None and ways:
-        counts = _begin(path, ways)
+        counts = _begin(path, ways, number)
     elif not ways:
-        _wait_gone()
+        _wait_gone(number)
     return {"counts": counts or {}, "kernel": counters()}
 
 
@@ -48,9 +48,9 @@ def counters() -> dict[str, int]:
     }
 
 
-def _begin(path: str, ways: Ways) -> dict[str, dict[str, int]]:
+def _begin(path: str, ways: Ways, number: int) -> dict[str, dict[str, int]]:
     """The agent is a child that goes on when this process has ended."""
-    agent = Agent(path)
+    agent = Agent(path, number)
     counts = agent.hinder(ways)
     if os.fork() == 0:
         _alone(path)
@@ -68,16 +68,16 @@ def _alone(path: str) -> None:
         os.dup2(file, number)
 
 
-def _wait_gone() -> None:
+def _wait_gone(number: int) -> None:
     """Until the kernel knows of no agent any more. That it is so is for the harness to see."""
     deadline_s = monotonic() + END_S
-    while monotonic() < deadline_s and _is_held():
+    while monotonic() < deadline_s and _is_held(number):
         sleep(0.002)
 
 
-def _is_held() -> bool:
+def _is_held(number: int) -> bool:
     lines = QUEUES.read_text().splitlines() if QUEUES.exists() else []
-    return any(line.split()[0] == str(NUMBER) for line in lines)
+    return any(line.split()[0] == str(number) for line in lines)
 
 
 COMMANDS: Final[dict[str, Callable[..., Any]]] = {"hinder": hinder, "measure": measure}

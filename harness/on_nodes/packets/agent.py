@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from harness.on_nodes.hindrance import Hindrance
 from harness.on_nodes.packets.fate import Copy, Way, flipped
-from harness.on_nodes.packets.nfqueue import Packet, Queue
+from harness.on_nodes.packets.nfqueue import NUMBER, Packet, Queue
 
 ASK_TIMEOUT_S: Final = 3.0
 _MOST_QUESTION: Final = 1 << 16
@@ -143,9 +143,9 @@ class Loopback:
 class Agent:
     """Raises QueueTaken, OSError."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, number: int = NUMBER) -> None:
         self._path = path
-        self._queue = Queue()
+        self._queue = Queue(number)
         self._holder = Holder(self._queue, Loopback())
         with suppress(FileNotFoundError):
             os.unlink(path)

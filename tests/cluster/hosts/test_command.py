@@ -35,12 +35,12 @@ def test_nodes_are_the_hosts_or_the_first_of_them() -> None:
         assert {"clock", "kill", "membership", "partition", "pause"} <= set(experiment.nemesis)
 
 
-def test_without_root_all_is_all_but_partitions() -> None:
+def test_without_root_all_is_all_but_partitions_and_packets() -> None:
     write('user = "ann"')
     options = {"cluster": "ssh", "inventory": "hosts.toml", "nemesis": "all"}
     without = set(build(options).nemesis)
     write('user = "ann"\nbecome = "sudo"')
-    assert set(build(options).nemesis) - without == {"partition"}
+    assert set(build(options).nemesis) - without == {"partition", "packets"}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_without_root_all_is_all_but_partitions() -> None:
         (["--inventory", "hosts.toml", "--cluster", "docker"], "--inventory names hosts: give --cluster ssh too."),
         ([*HERE, "--nodes", "4"], "4 nodes take as many hosts: the inventory hosts.toml has 3."),
         ([*HERE, "--image", "x"], "--image says something about containers: --cluster ssh has none."),
-        ([*HERE, "--nemesis", "packets"], "--cluster ssh cannot do packets faults"),
+        ([*HERE, "--nemesis", "power"], "--cluster ssh cannot do power faults"),
         (
             ["--cluster", "ssh", "--inventory", "nowhere.toml"],
             "The inventory nowhere.toml cannot be read: No such file",
@@ -71,13 +71,12 @@ def test_bad_input(arguments: list[str], sentence: str, capsys: pytest.CaptureFi
     assert not list(Path(".").glob("results/runs/*/history.jsonl"))
 
 
-def test_partitions_take_root() -> None:
+@pytest.mark.parametrize("kind", ["partition", "packets"])
+def test_packet_filters_take_root(kind: str) -> None:
     write('user = "ann"')
-    sentence = (
-        "--cluster ssh cannot do partition faults: packet filters take root, and h1 is given neither the user root"
-    )
+    sentence = f"--cluster ssh cannot do {kind} faults: packet filters take root, and h1 is given neither the user root"
     with pytest.raises(BadInput, match=sentence):
-        build({"cluster": "ssh", "inventory": "hosts.toml", "nemesis": "partition"})
+        build({"cluster": "ssh", "inventory": "hosts.toml", "nemesis": kind})
 
 
 def test_keys_come_from_an_agent_or_from_the_inventory(

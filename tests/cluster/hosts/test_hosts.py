@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from harness.cluster import Link, owner
+from harness.cluster import Hindrance, Link, owner
 from harness.cluster.hosts import cleanup
 from harness.cluster.hosts.cleanup import clean_hosts
 from harness.cluster.hosts.cluster import HostsCluster
@@ -254,6 +254,33 @@ def test_cancelled_on_the_way_up(machines: Hosts, name: str) -> None:
 
     asyncio.run(main())
     assert machines.changes(before) == []
+
+
+def test_packets_are_hindered_by_rules_and_an_agent_of_the_run(machines: Hosts, name: str) -> None:
+    """Which are gone with it, whether the fault was lifted or not; somebody's own rules stay."""
+    machine = machines.machines[0]
+    machine.run("iptables -t raw -N raftstorm-f1; iptables -t raw -A PREROUTING -s 192.0.2.1 -j DROP")
+    before = machines.states()
+
+    async def main() -> None:
+        async with up(machines.inventory(), name, needs={"packets", "processes"}) as cluster:
+            world = await start(cluster)
+            able = cluster.able(world, SYSTEM)
+            assert able.network is None
+            assert able.packets is not None
+            there = [Link("h2", "h1")]
+            slow = await able.packets.disturb("f1", there, Hindrance(delay_s=0.2))
+            assert slow.effective, slow.trouble
+            lossy = await able.packets.disturb("f2", [*there, Link("h1", "h2")], Hindrance(loss=0.5))
+            assert lossy.effective, lossy.trouble
+            assert await SYSTEM.status(world, cluster.nodes[0], timeout_s=10.0) is not None
+            calm = await able.packets.calm("f1")
+            assert calm.effective, calm.trouble
+            assert not (await able.packets.verify_healed()).effective
+
+    asyncio.run(main())
+    assert machines.changes(before) == []
+    machine.run("iptables -t raw -D PREROUTING -s 192.0.2.1 -j DROP; iptables -t raw -X raftstorm-f1")
 
 
 @contextmanager

@@ -98,20 +98,21 @@ RULES = f"""\
 """
 
 
+@pytest.mark.parametrize("table", ["filter", "raw"])
 @pytest.mark.parametrize("root", [True, False])
-def test_chains_of_the_run_go_and_no_other_rule(root: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chains_of_the_run_go_and_no_other_rule(root: bool, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def iptables(*words: str) -> str:
         asked.append(" ".join(words))
-        return RULES if words == ("-S",) else ""
+        return RULES if words[2:] == ("-S",) else ""
 
     monkeypatch.setattr(on_host, "iptables", iptables)
     monkeypatch.setattr(shutil, "which", lambda name: name)
     monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000)
-    assert on_host.remove_chains(CHAINS) == ([f"{CHAINS}f1"] if root else [])
+    assert on_host.remove_chains(CHAINS, table) == ([f"{CHAINS}f1"] if root else [])
     changes = [f"-D INPUT -j {CHAINS}f1", f"-F {CHAINS}f1", f"-X {CHAINS}f1"]
-    assert asked == (["-S", *changes] if root else [])
+    assert asked == ([f"-t {table} {change}" for change in ("-S", *changes)] if root else [])
 
 
 def test_ports() -> None:
