@@ -92,7 +92,7 @@ class Machine:
         files = self.run(f"find / -xdev -maxdepth 3; find {' '.join(_LOOKED_AT)}").splitlines()
         return {
             "files": sorted({path for path in files if "/sudo" not in path}),
-            "rules": self.run("iptables -S; iptables -t raw -S").splitlines(),
+            "rules": self.run("iptables -S && iptables -t raw -S").splitlines(),
             "processes": sorted(
                 f"{user} {words}"
                 for state, user, words in processes

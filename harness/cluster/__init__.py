@@ -54,7 +54,7 @@ class Node:
 
 
 IN_FORCE: Final = "in_force_after_s"
-"""A detail of evidence: from when it was asked for until it was there, as all nodes said. Showing it takes longer."""
+"""A detail of evidence: from when a fault was asked for until it was there, where proving it takes longer."""
 
 
 class Evidence(msgspec.Struct, kw_only=True):

@@ -13,7 +13,6 @@ the program. The limit holds until the fault ends, and the server is down until 
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
@@ -21,8 +20,10 @@ import msgspec
 
 from harness.cluster import Evidence, Node, Processes
 from harness.cluster.over_ssh.inspect import GONE, process_state
+from harness.cluster.over_ssh.program import call
 from harness.cluster.over_ssh.shell import Details, Trouble, by_name, on_each, run
 from harness.errors import CannotRun
+from harness.on_nodes.hunger.order import MOST
 from harness.system import System
 from harness.world import World
 
@@ -53,28 +54,6 @@ while read -r name value _; do [ $name = MemTotal: ] && break; done < /proc/memi
 echo "$quota $throttled $limit $used $kills $value"
 """
 """By the shell alone: a program that is started costs a node that has hardly any time more than all this."""
-
-_HOG: Final = """\
-import sys
-pid, limit = map(int, sys.argv[1:])
-def field(name):
-    with open(f"/proc/{pid}/status") as lines:
-        return next((line.split()[1] for line in lines if line.startswith(name)), "")
-taken = []
-try:
-    server = int(field("RssAnon:")) * 1024
-    step = max(server // 2, 1 << 20)
-    while len(taken) * step < limit and field("State:") not in "ZX":
-        mine = 12 * (1 << 20) + (len(taken) + 1) * step
-        with open("/proc/self/oom_score_adj", "w") as score:
-            score.write(str(min(max(980 + 1000 * (server - mine) // limit, 0), 980)))
-        taken.append(bytes([1]) * step)
-except (FileNotFoundError, ProcessLookupError):
-    pass
-"""
-"""Takes memory until a server is gone (its pid), at most as much as the limit. The kernel ends whoever has most, and to
-that adds thousandths of the limit: 1,000 for the server. This program comes just after it, whatever else there is: the
-process that is the node's disk may be larger than both."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,17 +125,19 @@ class ContainerLimits:
         pid = await self._system.pid(node)
         if pid is None:
             raise Trouble(f"{node.name}: no server process runs there")
-        await run(node, f"echo 1000 > /proc/{pid}/oom_score_adj")
+        await run(node, f"echo {MOST} > /proc/{pid}/oom_score_adj")
         before = await group(node)
         limit = before.used_bytes + HEADROOM_BYTES
         await self._set(node, mem_limit=limit, memswap_limit=limit)
-        # As much as there may be: much of what is in use may be files, which make room. However it ends: it may be
-        # ended itself, where the server was not enough.
-        await node.control.run(f"{node.layout.python} -S -E -c {shlex.quote(_HOG)} {pid} {limit}")
+        printed = ""
+        try:
+            await call(node, "hunger", "take", {"pid": pid, "limit_bytes": limit})
+        except Trouble as trouble:  # it may be ended as well, after the server
+            printed = f" ({trouble})"
         now = await self._seen(node, lambda now: now.oom_kills > before.oom_kills)
         state = await process_state(node, pid)
         if now is None or state != GONE:
-            raise Trouble(f"{node.name}: process {pid} is in state {state} though all memory was taken")
+            raise Trouble(f"{node.name}: process {pid} is in state {state} though all memory was taken{printed}")
         return {"pid": pid, "state": state, "limit_bytes": now.limit_bytes, "oom_kills": now.oom_kills}
 
     async def _unlimit_memory(self, node: Node) -> Details:

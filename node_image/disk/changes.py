@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -72,8 +73,8 @@ def survivors(changes: Sequence[Change], size: int, rng: Random) -> list[Change]
 
 
 def torn(changes: Sequence[Change], size: int, rng: Random) -> list[Change]:
-    """All, but of the last write that has parts only one. `can_tear` has said that this is possible. `size`: the
-    file's durable one."""
+    """What comes before the last write that has parts, and one part of that; nothing after it. `can_tear` has said that
+    this is possible. `size`: the file's durable one."""
     number, cut = [(number, cut) for number, cut in enumerate(_cuts(changes, size)) if cut][-1]
     assert cut is not None
     return [*changes[:number], cut.part(rng)]
@@ -120,21 +121,29 @@ def _cut(write: Write, size: int) -> _Cut:
 
 def _without_some_sectors(changes: Sequence[Change], size: int, rng: Random) -> list[Change]:
     """A file's size is kept in another place than its content, so it is right: a lost sector reads as it was before,
-    and as zeros where there was no file."""
+    and as zeros where there was no file. A sector that was written several times may be as it was after any of them."""
+    times = Counter(sector for change in changes if isinstance(change, Write) for sector, _ in _sectors(change))
+    kept = {
+        sector: rng.randrange(count) if rng.random() < LOST_SECTOR_SHARE else count for sector, count in times.items()
+    }
     left: list[Change] = []
     for change in changes:
         size = size_after(size, [change])
         if isinstance(change, Resize):
             left.append(change)
-        else:
-            left.append(Resize(size))
-            left += [piece for piece in _sectors(change) if rng.random() >= LOST_SECTOR_SHARE]
+            continue
+        left.append(Resize(size))
+        for sector, piece in _sectors(change):
+            kept[sector] -= 1
+            if kept[sector] >= 0:
+                left.append(piece)
     return left
 
 
-def _sectors(write: Write) -> Iterable[Write]:
+def _sectors(write: Write) -> Iterator[tuple[int, Write]]:
+    """The write in pieces, each with the number of its sector."""
     begin = write.offset
     while begin < write.end:
         end = min(write.end, (begin // SECTOR_BYTES + 1) * SECTOR_BYTES)
-        yield Write(begin, write.data[begin - write.offset : end - write.offset])
+        yield begin // SECTOR_BYTES, Write(begin, write.data[begin - write.offset : end - write.offset])
         begin = end

@@ -51,10 +51,10 @@ class Container:
         if "MemTotal" in command:
             self.throttled += 1 if self.quota > 0 and not self.idle else 0
             return f"{self.quota} {self.throttled} {self.limit} {USED_BYTES} {self.kills} {MACHINE_KIB}\n"
-        if "bytes(" in command:
+        if "hunger.pyz take" in command:
             ends = self.limit < MACHINE_BYTES and not self.roomy
             self.kills, self.server = (self.kills + 1, False) if ends else (self.kills, self.server)
-            return ""
+            return '{"taken_bytes": 0}\n'
         if "status" in command:
             return "S\n" if self.server else ""
         assert "oom_score_adj" in command, command

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from itertools import permutations
 from typing import Any, TypeVar
 
@@ -10,6 +10,9 @@ import pytest
 
 from harness.cluster import Evidence, Hindrance, Link, Packets
 from harness.cluster.over_ssh import capabilities
+from harness.cluster.over_ssh.firewall import Chains, queueing
+from harness.cluster.over_ssh.packets import ShellPackets
+from harness.cluster.over_ssh.queueing import Queueing
 from harness.nemesis import grudges
 from tests.cluster.machines import Site
 
@@ -191,3 +194,53 @@ def test_links_that_are_cut_show_nothing_and_are_not_taken_for_lossy_ones() -> N
         proven(await offered.packets.verify_healed())
 
     site.world.run(work())
+
+
+def test_a_link_that_loses_everything_shows_that_whatever_else_it_does() -> None:
+    site = Site()
+
+    async def work(packets: Packets) -> None:
+        proven(await packets.disturb("f1", [THERE], Hindrance(delay_s=0.2)))
+        proven(await packets.disturb("f2", [THERE], Hindrance(loss=1.0)))
+        for fault in ("f1", "f2"):
+            proven(await packets.calm(fault))
+        proven(await packets.verify_healed())
+
+    do(site, work)
+
+
+class Letters(Chains):
+    def mine(self, fault: str) -> str:
+        return f"abc-{fault}"
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if name.startswith("raftstorm-abc-")]
+
+
+def test_chains_of_other_runs_are_none_of_ours() -> None:
+    """And ports that are spared are left alone before anything is queued."""
+    site = Site()
+    site.machines["n2"].queues["raftstorm-f1"] = ["10.0.0.9"]
+    way = Queueing({node.name: node for node in site.nodes}, chains=Letters(spared=[22, 8000]))
+    packets = ShellPackets(site.world, site.nodes, way)
+
+    async def main() -> None:
+        proven(await packets.disturb("f1", [THERE], Hindrance(loss=0.5)))
+        assert sorted(site.machines["n2"].queues) == ["raftstorm-abc-f1", "raftstorm-f1"]
+        said = trouble(await packets.verify_healed())
+        assert "raftstorm-abc-f1" in said
+        assert "raftstorm-f1" not in said
+        proven(await packets.calm("f1"))
+        proven(await packets.verify_healed())
+        assert sorted(site.machines["n2"].queues) == ["raftstorm-f1"]
+
+    site.world.run(main())
+
+
+def test_spared_ports_pass_before_anything_is_queued() -> None:
+    rules = queueing("f1", ["10.0.0.2"], 7, spared=[22, 8000]).splitlines()
+    queued = next(number for number, rule in enumerate(rules) if "NFQUEUE" in rule)
+    for port in (22, 8000):
+        for end in ("sport", "dport"):
+            assert any(f"-p tcp --{end} {port} -j RETURN" in rule for rule in rules[:queued])
+    assert not any("22" in rule for rule in queueing("f1", ["10.0.0.1"], 7).splitlines())

@@ -18,13 +18,14 @@ from typing import Final
 
 from harness.cluster import Capabilities, Node
 from harness.cluster.hosts import claim as claims
+from harness.cluster.hosts.chains import RunChains
 from harness.cluster.hosts.claim import MARK, Claim, new_claim, on, read_claim
-from harness.cluster.hosts.examine import base_of, check, look
-from harness.cluster.hosts.filter import RunChains, RunFilter
+from harness.cluster.hosts.examine import QUEUES_TEST, base_of, check, look
 from harness.cluster.hosts.inventory import Host, Inventory
 from harness.cluster.hosts.lines import Lines
 from harness.cluster.layout import Layout, under
 from harness.cluster.over_ssh import capabilities
+from harness.cluster.over_ssh.barrier import PacketFilter
 from harness.cluster.over_ssh.network import ShellNetwork
 from harness.cluster.over_ssh.packets import ShellPackets
 from harness.cluster.over_ssh.probe import REACHED, probe
@@ -41,7 +42,7 @@ from harness.world import World
 REACH_S: Final = 3.0
 """How long a host that is up may take to say whether anybody listens on a port."""
 _ARCHIVE: Final = "sent.tar"
-_QUEUES: Final = range(8192, 65536)
+_NUMBERS: Final = range(8192, 65536)
 """Numbers of queues of the packet filter that a run draws its own from: low ones are what people take."""
 
 
@@ -97,7 +98,7 @@ class HostsCluster:
         offered = capabilities(world, self._nodes, system)
         return Capabilities(
             network=self._network(world, system) if "network" in self._needs else None,
-            packets=self._packets(world) if "packets" in self._needs else None,
+            packets=ShellPackets(world, self._nodes, self._way()) if "packets" in self._needs else None,
             processes=offered.processes,
             clocks=offered.clocks,
             membership=offered.membership,
@@ -105,26 +106,19 @@ class HostsCluster:
         )
 
     def _network(self, world: World, system: System) -> ShellNetwork:
-        barrier = RunFilter(self._chains, self._spared, answers_pass=sends_as_dialled(system))
+        barrier = PacketFilter(answers_pass=sends_as_dialled(system), chains=self._chains())
         return ShellNetwork(world, self._nodes, barrier)
 
-    def _packets(self, world: World) -> ShellPackets:
-        return ShellPackets(world, self._nodes, self._queueing)
+    def _way(self) -> Queueing:
+        """How packets are hindered."""
+        letters = _claim_of(self._places[0]).chains.encode()
+        number = _NUMBERS[int(sha256(letters).hexdigest(), 16) % len(_NUMBERS)]
+        return Queueing({node.name: node for node in self._nodes}, chains=self._chains(), number=number)
 
-    @property
-    def _queueing(self) -> Queueing:
-        number = _QUEUES[int(sha256(_claim_of(self._places[0]).chains.encode()).hexdigest(), 16) % len(_QUEUES)]
-        nodes = {node.name: node for node in self._nodes}
-        return Queueing(nodes, chains=self._chains, spared=self._spared, number=number)
-
-    @property
     def _chains(self) -> RunChains:
         """The same on all hosts."""
-        return RunChains(_claim_of(self._places[0]).chains)
-
-    @property
-    def _spared(self) -> list[int]:
-        return sorted({port for place in self._places for port in (place.host.port, place.host.client_port)})
+        spared = sorted({port for place in self._places for port in (place.host.port, place.host.client_port)})
+        return RunChains(_claim_of(self._places[0]).chains, spared=spared)
 
     def leave(self) -> None:
         """Servers stay by themselves."""
@@ -169,11 +163,11 @@ class HostsCluster:
         await all_of([_check_reaches(node, nodes) for node in nodes])
         self._nodes = tuple(nodes)
         if "packets" in self._needs:
-            await all_of([self._check_queues(place) for place in self._places])
+            await to_the_end(all_of([self._check_queues(place) for place in self._places]))
 
     async def _check_queues(self, place: _Place) -> None:
         try:
-            await self._queueing.attempt(place.host.name)
+            await self._way().attempt(place.host.name)
         except Trouble as trouble:
             raise CannotRun(
                 f"{place.words} cannot queue packets, which packets faults take ({trouble}): have its kernel load "
@@ -181,8 +175,9 @@ class HostsCluster:
             ) from trouble
 
     async def _examine(self, place: _Place) -> None:
-        facts = await look(place.control, place.host, self._demands, packet_filter=self._packet_filter)
-        check(facts, place.host, self._demands, packet_filter=self._packet_filter)
+        demands = {**self._demands, **(QUEUES_TEST if "packets" in self._needs else {})}
+        facts = await look(place.control, place.host, demands, packet_filter=self._packet_filter)
+        check(facts, place.host, demands, packet_filter=self._packet_filter)
         place.base = base_of(facts, place.host)
 
     async def _claim(self, place: _Place) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.cluster.hosts.inventory import FOLDER, Host
+from harness.cluster.over_ssh.firewall import QUEUES
 from harness.control.ssh import SshControl
 from harness.errors import CannotRun
 from harness.faketime import faketime_machine
@@ -16,6 +17,8 @@ from harness.systems.server import last_words
 PYTHON: Final = (3, 11)
 TOOLS: Final = ("tar", "setsid", "tail", "env")
 PACKET_FILTER: Final = ("iptables", "iptables-restore")
+QUEUES_TEST: Final = {"iptables' table raw (for packets faults)": QUEUES.listing}
+"""Before the host is claimed: a claim that says that there may be queues has the table looked at in the end."""
 BASE_OF_ROOT: Final = "/var/lib/raftstorm"
 _OTHERS_BASE: Final = ".raftstorm"
 TIMEOUT_S: Final = 20.0

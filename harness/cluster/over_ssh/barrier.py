@@ -3,11 +3,12 @@ place has depends on how its nodes reach each other; the faults, and what proves
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from harness.cluster import Node
 from harness.cluster.over_ssh import firewall
+from harness.cluster.over_ssh.firewall import Chains
 from harness.cluster.over_ssh.probe import address, probe
 
 
@@ -47,27 +48,26 @@ class PacketFilter:
 
     counted = "dropped_packets"
 
-    def __init__(self, *, answers_pass: bool = False) -> None:
+    def __init__(self, *, answers_pass: bool = False, chains: Chains | None = None) -> None:
         self._answers_pass = answers_pass
+        self._chains = chains or Chains()
 
     async def block(self, node: Node, fault: str, sources: Mapping[str, Node]) -> None:
-        await self._block(node, fault, sources)
-
-    async def _block(self, node: Node, chain: str, sources: Mapping[str, Node], spared: Sequence[int] = ()) -> None:
         answering = {name: address(source)[1] for name, source in sources.items()} if self._answers_pass else {}
+        spared, chain = self._chains.spared, self._chains.mine(fault)
         await firewall.block(node, chain, _addresses(sources), spared=spared, answering=answering)
 
     async def unblock(self, node: Node, fault: str) -> None:
-        await firewall.unblock(node, fault)
+        await firewall.unblock(node, self._chains.mine(fault))
 
     async def held(self, node: Node, fault: str, sources: Mapping[str, Node]) -> Mapping[str, int]:
-        return await firewall.dropped(node, fault, _addresses(sources))
+        return await firewall.dropped(node, self._chains.mine(fault), _addresses(sources))
 
     async def leftovers(self, node: Node) -> list[str]:
-        return await firewall.leftovers(node)
+        return self._chains.among(await firewall.leftovers(node))
 
     def rule_of(self, fault: str) -> str:
-        return firewall.chain_of(fault)
+        return firewall.chain_of(self._chains.mine(fault))
 
     async def probe(self, source: Node, targets: Mapping[str, Node], *, timeout_s: float) -> Mapping[str, str]:
         return await probe(source, targets, timeout_s=timeout_s)

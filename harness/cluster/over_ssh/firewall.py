@@ -37,6 +37,10 @@ class Place(NamedTuple):
         lines = "".join(f"-A {chain} {rule}\n" for rule in rules)
         return f"*{self.table}\n:{chain} - [0:0]\n{lines}COMMIT\n"
 
+    def restoring(self, chain: str, rules: Iterable[str]) -> str:
+        """A command that makes the chain so."""
+        return f"printf %s {shlex.quote(self.restore(chain, rules))} | {RESTORE}"
+
     def jump(self, chain: str) -> str:
         """A command. Doing it twice is doing it once."""
         words = f"{self.hook} -j {chain}"
@@ -63,7 +67,11 @@ def chain_of(fault: str) -> str:
 
 
 class Chains:
-    """Whose chains there are on a node, where all of ours are this run's."""
+    """Whose chains there are on a node: where it is the run's own, all of ours. `spared`: ports whose TCP no chain
+    touches."""
+
+    def __init__(self, *, spared: Iterable[int] = ()) -> None:
+        self.spared = tuple(spared)
 
     def mine(self, fault: str) -> str:
         """What the fault's chain is called after PREFIX."""
@@ -113,7 +121,7 @@ def queueing(fault: str, sources: Iterable[str], queue: int, *, spared: Iterable
         *(f"-p tcp --{end} {port} -j RETURN" for port in spared for end in ("sport", "dport")),
         *(f"-s {source} -j NFQUEUE --queue-num {queue} --queue-bypass" for source in sources),
     )
-    return f"printf %s {shlex.quote(QUEUES.restore(chain, rules))} | {RESTORE} && {QUEUES.jump(chain)}"
+    return f"{QUEUES.restoring(chain, rules)} && {QUEUES.jump(chain)}"
 
 
 async def dropped(node: Node, fault: str, sources: Mapping[str, str]) -> dict[str, int]:

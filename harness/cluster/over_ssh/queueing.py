@@ -6,12 +6,11 @@ what becomes of it. The agent is told the whole of what it is to do whenever a f
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from harness.cluster import Link, Node
-from harness.cluster.over_ssh.firewall import QUEUES, RESTORE, Chains, chain_of, our_chains, queueing
+from harness.cluster.over_ssh.firewall import QUEUES, Chains, chain_of, our_chains, queueing
 from harness.cluster.over_ssh.probe import address
 from harness.cluster.over_ssh.program import call
 from harness.cluster.over_ssh.shell import Details, Trouble, run
@@ -19,12 +18,15 @@ from harness.on_nodes.hindrance import Hindrance
 from harness.on_nodes.packets.nfqueue import NUMBER
 
 PROGRAM: Final = "packets"
+_ATTEMPT: Final = "try"
+_NOBODY: Final = "192.0.2.1"
+"""An address that is for examples (RFC 5737)."""
 _HELD: Final = "{ cat /proc/net/netfilter/nfnetlink_queue 2>/dev/null || true; }"
 """There is no such file before the first queue."""
 
 
 class Queueing:
-    """`spared`: ports whose TCP is left alone. `number`: of the queue that the agent listens on."""
+    """`number`: of the queue that the agent listens on."""
 
     name: Final = "nfqueue"
 
@@ -33,12 +35,10 @@ class Queueing:
         nodes: Mapping[str, Node],
         *,
         chains: Chains | None = None,
-        spared: Sequence[int] = (),
         number: int = NUMBER,
     ) -> None:
         self._nodes = nodes
         self._chains = chains or Chains()
-        self._spared = tuple(spared)
         self._number = number
 
     def places(self, links: Iterable[Link]) -> dict[str, list[str]]:
@@ -49,15 +49,13 @@ class Queueing:
         return sources
 
     async def attempt(self, name: str) -> None:
-        """Whether the node's kernel takes such rules, by one that nothing passes. Raises Trouble where it does not,
-        ControlError."""
-        chain = self._chain("try")
-        rules = QUEUES.restore(chain, [f"-j NFQUEUE --queue-num {self._number} --queue-bypass"])
-        told = f"printf %s {shlex.quote(rules)} | {RESTORE}"
-        await run(
-            self._nodes[name],
-            f"{told}; was=$?; {QUEUES.removal(chain)}; exit $was",
-        )
+        """Whether the node takes such rules and such an agent, with packets from where none come from. Raises Trouble
+        where it does not, ControlError."""
+        chain, ways = self._chain(_ATTEMPT), {_NOBODY: Hindrance(loss=1.0).as_dict()}
+        try:
+            await self._call(self._nodes[name], ways, after=self._queueing(_ATTEMPT, [_NOBODY]))
+        finally:
+            await self._call(self._nodes[name], {}, before=f"{{ {QUEUES.removal(chain)}; }}")
 
     async def put(self, name: str, fault: str, peers: Iterable[str], all_peers: Mapping[str, Hindrance]) -> Details:
         """Raises Trouble, ControlError."""
@@ -99,17 +97,22 @@ class Queueing:
 
     async def _hinder(self, node: Node, peers: Mapping[str, Hindrance], **around: str) -> tuple[dict[str, Any], str]:
         ways = {self._address(peer): hindrance.as_dict() for peer, hindrance in peers.items()}
-        given = {"path": _socket(node), "ways": ways, "number": self._number}
-        told, rest = await call(node, PROGRAM, "hinder", given, **around)
+        told, rest = await self._call(node, ways, **around)
         names = {self._address(name): name for name in self._nodes}
         counts = {names[peer]: _some(numbers) for peer, numbers in told["counts"].items() if peer in names}
         return {"packets": counts, "kernel": told["kernel"]}, rest
+
+    async def _call(
+        self, node: Node, ways: Mapping[str, Mapping[str, Any]], **around: str
+    ) -> tuple[dict[str, Any], str]:
+        given = {"path": _socket(node), "ways": ways, "number": self._number}
+        return await call(node, PROGRAM, "hinder", given, **around)
 
     def _address(self, name: str) -> str:
         return address(self._nodes[name])[0]
 
     def _queueing(self, fault: str, sources: Sequence[str]) -> str:
-        return queueing(self._chains.mine(fault), sources, self._number, spared=self._spared)
+        return queueing(self._chains.mine(fault), sources, self._number, spared=self._chains.spared)
 
     def _chain(self, fault: str) -> str:
         return chain_of(self._chains.mine(fault))

@@ -27,6 +27,8 @@ END_S: Final = 2.0
 
 def hinder(path: str, ways: Ways, number: int = NUMBER) -> dict[str, Any]:
     """Raises QueueTaken, OSError."""
+    os.chdir(os.path.dirname(path))  # a socket's path may have 107 letters, and hosts' folders may be deep
+    path = os.path.basename(path)
     counts = ask(path, ways) if os.path.exists(path) else None
     if counts is None and ways:
         counts = _begin(path, ways, number)

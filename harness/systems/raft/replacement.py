@@ -59,12 +59,12 @@ class RaftReplacements:
         lost = {name for loss in self._lost.values() for name in loss.names} | set(names)
         if 2 * len(lost) >= len(self._nodes):
             return Evidence(effective=False, trouble=f"{', '.join(sorted(lost))} together are no minority")
-        began = self._world.now()
         term = await self._highest_term()
+        began = self._world.now()
         killed = await self._processes.kill(names)
         if not killed.effective:
             return killed
-        after = {IN_FORCE: round((self._world.now() - began) / 1e9, 3)}  # lost for good: nothing starts them again
+        after = {IN_FORCE: round((self._world.now() - began) / 1e9, 3)}  # out of the cluster they are after that
         removed = await self._membership.remove(fault, names)
         if not removed.effective:
             return removed

@@ -257,13 +257,14 @@ def test_cancelled_on_the_way_up(machines: Hosts, name: str) -> None:
 
 
 def test_packets_are_hindered_by_rules_and_an_agent_of_the_run(machines: Hosts, name: str) -> None:
-    """Which are gone with it, whether the fault was lifted or not; somebody's own rules stay."""
+    """Which are gone with it, whether the fault was lifted or not; somebody's own rules stay. A run's name may be long,
+    though a socket's path may not."""
     machine = machines.machines[0]
     machine.run("iptables -t raw -N raftstorm-f1; iptables -t raw -A PREROUTING -s 192.0.2.1 -j DROP")
     before = machines.states()
 
     async def main() -> None:
-        async with up(machines.inventory(), name, needs={"packets", "processes"}) as cluster:
+        async with up(machines.inventory(), f"{name}-{'long' * 20}", needs={"packets", "processes"}) as cluster:
             world = await start(cluster)
             able = cluster.able(world, SYSTEM)
             assert able.network is None
@@ -271,12 +272,22 @@ def test_packets_are_hindered_by_rules_and_an_agent_of_the_run(machines: Hosts, 
             there = [Link("h2", "h1")]
             slow = await able.packets.disturb("f1", there, Hindrance(delay_s=0.2))
             assert slow.effective, slow.trouble
-            lossy = await able.packets.disturb("f2", [*there, Link("h1", "h2")], Hindrance(loss=0.5))
+            lossy = await able.packets.disturb("f2", [*there, Link("h1", "h2")], Hindrance(loss=1.0))
             assert lossy.effective, lossy.trouble
             assert await SYSTEM.status(world, cluster.nodes[0], timeout_s=10.0) is not None
-            calm = await able.packets.calm("f1")
-            assert calm.effective, calm.trouble
-            assert not (await able.packets.verify_healed()).effective
+            dial = (
+                f"python3 -c 'import socket; socket.create_connection((\"{machines.machines[1].address}\", 8000), 5)'"
+            )
+            assert (await cluster.nodes[0].control.run(dial)).exit_code == 0, "what is not the nodes' own talk passes"
+            for fault in ("f1", "f2"):
+                found = await able.packets.verify_healed()
+                assert f"-{fault}" in str(found.trouble)
+                assert "raftstorm-f1" not in str(found.trouble)
+                calm = await able.packets.calm(fault)
+                assert calm.effective, calm.trouble
+            healed = await able.packets.verify_healed()
+            assert healed.effective, healed.trouble
+            assert (await able.packets.disturb("f3", there, Hindrance(loss=0.5))).effective
 
     asyncio.run(main())
     assert machines.changes(before) == []

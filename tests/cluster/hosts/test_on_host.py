@@ -115,6 +115,34 @@ def test_chains_of_the_run_go_and_no_other_rule(root: bool, table: str, monkeypa
     assert asked == ([f"-t {table} {change}" for change in ("-S", *changes)] if root else [])
 
 
+@pytest.mark.parametrize(
+    ("queues", "tables"), [(None, ["filter"]), (False, ["filter"]), (True, ["filter", "raw"])], ids=str
+)
+@pytest.mark.parametrize("raw", [True, False])
+def test_where_packets_may_be_queued_the_table_raw_is_looked_at_too(
+    base: str, queues: bool | None, tables: list[str], raw: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which not every kernel has: then there is nothing in it, and the claim goes all the same."""
+    looked: list[str] = []
+
+    def iptables(*words: str) -> str:
+        if words[2:] == ("-S",):
+            looked.append(words[1])
+            if words[1] == "raw" and not raw:
+                raise OSError("iptables -t raw -S: can't initialize iptables table `raw'")
+        return ""
+
+    monkeypatch.setattr(on_host, "iptables", iptables)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    said = json.loads(claim_text(base)) | ({} if queues is None else {"queues": queues})
+    text = json.dumps(said)
+    assert on_host.claim(base, text) is None
+    on_host.release(base, text)
+    assert looked == tables
+    assert on_host.held(base) is None
+
+
 def test_ports() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]

@@ -86,20 +86,24 @@ def test_what_cannot_be_torn() -> None:
     assert not can_tear([Resize(1024), Write(600, b"within a sector that is there")], 0)
 
 
-@given(st.binary(min_size=1, max_size=3000), SIZES, st.binary(min_size=1, max_size=1500), SEEDS)
-def test_a_sector_that_has_content_is_written_as_a_whole_or_not_at_all(
-    content: bytes, offset: int, data: bytes, rng: Random
-) -> None:
-    """As disks do it: logs that lie in files of zeros rely on that."""
-    write = Write(offset, data)
-    after = changed(content, [write])
-    lefts = [changed(content, survivors([write], len(content), rng))]
-    if can_tear([write], len(content)):
-        lefts.append(changed(content, torn([write], len(content), rng)))
+WITHIN = st.integers(0, 3 * SECTOR_BYTES).flatmap(
+    lambda offset: st.builds(Write, st.just(offset), st.binary(min_size=1, max_size=4 * SECTOR_BYTES - offset))
+)
+
+
+@given(st.lists(WITHIN, min_size=1, max_size=6), SEEDS)
+def test_a_sector_that_has_content_is_written_as_a_whole_or_not_at_all(writes: list[Write], rng: Random) -> None:
+    """As disks do it, and in order: logs that lie in files of zeros rely on that."""
+    content = bytes(4 * SECTOR_BYTES)
+    states = [changed(content, writes[:number]) for number in range(len(writes) + 1)]
+    lefts = [changed(content, survivors(writes, len(content), rng))]
+    if can_tear(writes, len(content)):
+        lefts.append(changed(content, torn(writes, len(content), rng)))
     for left in lefts:
+        assert len(left) == len(content)
         for begin in range(0, len(content), SECTOR_BYTES):
-            sector = slice(begin, min(begin + SECTOR_BYTES, len(content)))
-            assert left[sector] in (content[sector], after[sector])
+            sector = slice(begin, begin + SECTOR_BYTES)
+            assert left[sector] in {state[sector] for state in states}
 
 
 def size_is_between(size: int, one: int, other: int) -> bool:
