@@ -5,10 +5,9 @@ of each tenth of a second once it is used up: the kernel counts how often. It ho
 slower meanwhile.
 
 Running out of memory is made so: the limit is put a little above what is in use, the server is made the one that the
-kernel ends first, and a program takes what is left, half of what the server has at a time, until the server is gone.
-(In small steps the kernel would drop and read again the pages of running programs for half a minute before it ends
-anybody. All in one go would take more than the server's end sets free.) Where the kernel ends another one too, that is
-the program. The limit holds until the fault ends, and the server is down until then.
+kernel ends first, and a program (harness.on_nodes.hunger) takes what is left in large steps, until the server is gone.
+Where the kernel ends another one too, that is the program: it says so of itself. The limit holds until the fault ends,
+and the server is down until then.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from harness.cluster.over_ssh.inspect import GONE, process_state
 from harness.cluster.over_ssh.program import call
 from harness.cluster.over_ssh.shell import Details, Trouble, by_name, on_each, run
 from harness.errors import CannotRun
-from harness.on_nodes.hunger.order import MOST
 from harness.system import System
 from harness.world import World
 
@@ -125,7 +123,6 @@ class ContainerLimits:
         pid = await self._system.pid(node)
         if pid is None:
             raise Trouble(f"{node.name}: no server process runs there")
-        await run(node, f"echo {MOST} > /proc/{pid}/oom_score_adj")
         before = await group(node)
         limit = before.used_bytes + HEADROOM_BYTES
         await self._set(node, mem_limit=limit, memswap_limit=limit)

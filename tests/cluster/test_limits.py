@@ -55,10 +55,8 @@ class Container:
             ends = self.limit < MACHINE_BYTES and not self.roomy
             self.kills, self.server = (self.kills + 1, False) if ends else (self.kills, self.server)
             return '{"taken_bytes": 0}\n'
-        if "status" in command:
-            return "S\n" if self.server else ""
-        assert "oom_score_adj" in command, command
-        return ""
+        assert "status" in command, command
+        return "S\n" if self.server else ""
 
     async def update(self, node: Node, **limits: int) -> None:
         if self.refusing:

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.on_nodes.hunger.__main__ import OWN_BYTES, field, take
+from harness.on_nodes.hunger.__main__ import OWN_BYTES, field, step_bytes, take
 from harness.on_nodes.hunger.order import MOST, score
 
 MIB = 1 << 20
@@ -28,7 +28,7 @@ def test_first_the_server_then_the_program_then_anybody_else(
 ) -> None:
     """Whenever memory runs out: all that there is then are these three, which fill the limit, or files did."""
     server, other = server_mib * MIB, other_mib * MIB
-    step = server // 2
+    step = step_bytes(server)
     limit = server + other + files_mib * MIB + 24 * MIB
     will_be = OWN_BYTES + (steps + 1) * step
     mine = OWN_BYTES - 8 * MIB + (steps + progress) * step
@@ -57,4 +57,4 @@ def test_a_server_that_is_gone() -> None:
     with subprocess.Popen(["true"]) as server:
         server.wait()
         assert take(server.pid, 200 * MIB) == 0
-    assert field(Path(f"/proc/{server.pid}/status"), "State") is None
+    assert field(f"/proc/{server.pid}/status", "State") is None

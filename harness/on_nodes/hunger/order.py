@@ -3,11 +3,9 @@ the limit, what it was told for each (oom_score_adj; Linux, mm/oom_kill.c, oom_b
 
 from __future__ import annotations
 
-from typing import Final
-
-MOST: Final = 1000
+MOST = 1000
 """What is added to the server."""
-BELOW: Final = 20
+BELOW = 20
 """So much less is added to who comes next: page tables count too, and numbers are rounded."""
 
 
