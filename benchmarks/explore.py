@@ -178,12 +178,19 @@ def summary(rows: Sequence[Row], corrected: Sequence[float]) -> Iterator[str]:
         decided = [row.bug for row, p in better if p < SIGNIFICANT]
         yield f"learning needs {word} runs: {len(better)} bugs, {len(decided)} of them decided {', '.join(decided)}"
     differences = [
-        learned.runs - blind.runs for row in rows for learned, blind in zip(row.learned, row.blind, strict=True)
+        [learned.runs - blind.runs for learned, blind in zip(row.learned, row.blind, strict=True)] for row in rows
     ]
-    if any(differences):
-        fewer, more = sum(d < 0 for d in differences), sum(d > 0 for d in differences)
-        p = float(wilcoxon(differences).pvalue)
-        yield f"pairs: {fewer} with fewer runs, {more} with more, of {len(differences)} (signed ranks: p = {p:.2g})"
+    yield signs("pairs", [difference for of_bug in differences for difference in of_bug])
+    whole = min(len(of_bug) for of_bug in differences)
+    repeats = [sum(of_bug[number] for of_bug in differences) for number in range(whole)]
+    yield signs("repeats, all bugs together", repeats) + ": bugs of one repeat share their seeds, repeats share nothing"
+
+
+def signs(what: str, differences: Sequence[int]) -> str:
+    """p is that of Wilcoxon's signed-rank test, which takes them for independent."""
+    fewer, more = sum(d < 0 for d in differences), sum(d > 0 for d in differences)
+    p = float(wilcoxon(differences).pvalue) if any(differences) else 1.0
+    return f"{what}: {fewer} with fewer runs, {more} with more, of {len(differences)} (signed ranks: p = {p:.2g})"
 
 
 def show(rows: Sequence[Row]) -> None:

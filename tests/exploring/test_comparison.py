@@ -96,4 +96,5 @@ def test_a_difference_is_seen_and_sameness_too() -> None:
     told = list(summary([better, same], holm([better.p, same.p])))
     assert told[0] == "2 bugs, 1 of them with the same runs in both; 2 found by both"
     assert "learning needs fewer runs: 1 bugs, 1 of them decided bug" in told
-    assert told[-1].startswith("pairs: 20 with fewer runs, 0 with more, of 22 (signed ranks: p = ")
+    assert told[-2].startswith("pairs: 20 with fewer runs, 0 with more, of 22 (signed ranks: p = ")
+    assert told[-1].startswith("repeats, all bugs together: 2 with fewer runs, 0 with more, of 2 (signed ranks: p = ")
