@@ -88,8 +88,8 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     system: str = "raft"
     nodes: int = 5
     """ssh: the first so many hosts; `build` takes all where no number is given."""
-    concurrency: str = USUAL_CONCURRENCY
-    """Client processes of each workload."""
+    concurrency: str | None = None
+    """Client processes of each workload. None: `USUAL_CONCURRENCY`, but what a swarm draws."""
     rate: float = 200.0
     """Operations a second, all processes together. 0: as fast as they can."""
     keys: int = 5
@@ -128,10 +128,15 @@ class Experiment(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
             return self.nemesis_interval
         return INTERVAL_S if self.swarm else crowded(INTERVAL_S, len(self.nemesis))
 
+    def as_run(self) -> dict[str, Any]:
+        """The options as a run keeps them: with what it really has where nothing was asked for."""
+        told: dict[str, Any] = msgspec.to_builtins(self)
+        return {**told, "concurrency": self.concurrency or USUAL_CONCURRENCY}
+
     @property
     def processes(self) -> int:
         """Of each workload."""
-        return parse_concurrency(self.concurrency, self.nodes)
+        return parse_concurrency(self.concurrency or USUAL_CONCURRENCY, self.nodes)
 
     @property
     def node_names(self) -> list[str]:
@@ -307,7 +312,7 @@ def _check_numbers(experiment: Experiment) -> None:
             raise BadInput(f"A {name} of {value:g} s cannot work: --{name} takes more than 0 s.")
     if experiment.least_served is not None and not 0 <= experiment.least_served <= 100:
         raise BadInput(f"--least-served takes 0 to 100 percent, not {experiment.least_served:g}.")
-    parse_concurrency(experiment.concurrency, experiment.nodes)
+    parse_concurrency(experiment.concurrency or USUAL_CONCURRENCY, experiment.nodes)
     for name in ("keys", "ops-per-key", "runs"):
         if getattr(experiment, name.replace("-", "_")) < 1:
             raise BadInput(f"--{name} takes 1 or more.")

@@ -21,8 +21,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, BinaryIO, Final
 
-import msgspec
-
 from harness import plugins
 from harness.capabilities import lacking
 from harness.cluster import Cluster, Node
@@ -97,7 +95,7 @@ class Runner:
             "version": version("raftstorm"),
             "seed": self._seed,
             "command": shlex.join(["raftstorm", *sys.argv[1:]]),
-            "options": msgspec.to_builtins(self._experiment),
+            "options": self._experiment.as_run(),
             "python": platform.python_version(),
             "phases": self._phases,
         }

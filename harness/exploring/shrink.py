@@ -23,7 +23,7 @@ from checkers.history import decode
 from checkers.verdict import Verdict, merge
 from harness.client import Invocation
 from harness.cluster.simulation.simulate import Simulated, simulate
-from harness.experiment import Experiment, parse_concurrency
+from harness.experiment import Experiment
 from harness.exploring.ddmin import ddmin
 from harness.exploring.pool import Pool
 from harness.exploring.trial import Found, Outcome, Trial, first_findings, judge_simulated
@@ -297,10 +297,10 @@ class _Processes:
 
     def new(self, process: int) -> int:
         workloads = len(self.before.workload)
-        process %= parse_concurrency(self.before.concurrency, self.before.nodes) * workloads
+        process %= self.before.processes * workloads
         lap, place = divmod(process, self.before.nodes)
         new_place = self.kept.index(place) if place in self.kept else 0
-        count = parse_concurrency(self.after.concurrency, self.after.nodes) * workloads
+        count = self.after.processes * workloads
         return (lap * self.after.nodes + new_place) % count
 
 

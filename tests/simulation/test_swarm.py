@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from harness.cluster.simulation import swarm
+from harness.cluster.simulation.simulate import simulate
 from harness.experiment import build
 from harness.nemesis.commands import load_kinds
 from harness.nemesis.fault import View
@@ -72,3 +73,10 @@ def test_who_draws(swarmed: bool) -> None:
     assert not build({"cluster": "sim", "nemesis": "kill"}).swarm
     assert build({"cluster": "sim", "nemesis": "kill", "swarm": True}).swarm
     assert not build({}).swarm
+
+
+@pytest.mark.parametrize(("asked", "drawn"), [({"concurrency": "2n"}, {"2n"}), ({}, {"2n", "6n"})], ids=str)
+def test_how_many_clients_there_are_is_drawn_where_nobody_says_it(asked: dict[str, str], drawn: set[str]) -> None:
+    """Not even where the usual number was asked for."""
+    options = {"cluster": "sim", "time-limit": 1.0, "workload": "register", "swarm": True, **asked}
+    assert {simulate(build(options, {"seed": seed})).experiment.concurrency for seed in range(12)} == drawn

@@ -45,7 +45,7 @@ def _run(experiment: Experiment, folder: RunFolder, simulated: Simulated, comman
         "version": version("raftstorm"),
         "seed": experiment.seed,
         "command": command,
-        "options": msgspec.to_builtins(simulated.experiment),
+        "options": simulated.experiment.as_run(),
         "python": platform.python_version(),
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "engine": ENGINE,

@@ -29,7 +29,7 @@ from harness.cluster.simulation.safety import Violation
 from harness.cluster.simulation.watch import Watch
 from harness.conductor import LEADER_DEADLINE_S, Conductor, Plan, Stage, plan_of, wait_leader
 from harness.errors import CannotRun, HealFailed
-from harness.experiment import USUAL_CONCURRENCY, Experiment
+from harness.experiment import Experiment
 from harness.monitor import Monitor
 from harness.nemesis.commands import load_kinds
 from harness.recorder import MemoryRecorder
@@ -196,7 +196,7 @@ def _drawn_plan(rng: Random, plan: Plan) -> Plan:
         nemesis_interval=max(round(asked.interval_s * swarm.interval_factor(rng), 3), 0.5),
         workload=tuple(workload.name for workload in workloads),
         read_mode=asked.read_mode or read_mode,
-        concurrency=concurrency if asked.concurrency == USUAL_CONCURRENCY else asked.concurrency,
+        concurrency=asked.concurrency or concurrency,
     )
     return replace(plan, experiment=experiment, kinds=kinds, workloads=workloads)
 
