@@ -75,7 +75,9 @@ def test_who_draws(swarmed: bool) -> None:
     assert not build({}).swarm
 
 
-@pytest.mark.parametrize(("asked", "drawn"), [({"concurrency": "2n"}, {"2n"}), ({}, {"2n", "6n"})], ids=str)
+@pytest.mark.parametrize(
+    ("asked", "drawn"), [({"concurrency": "2n"}, {"2n"}), ({}, {"2n", "6n"})], ids=["asked for", "drawn"]
+)
 def test_how_many_clients_there_are_is_drawn_where_nobody_says_it(asked: dict[str, str], drawn: set[str]) -> None:
     """Not even where the usual number was asked for."""
     options = {"cluster": "sim", "time-limit": 1.0, "workload": "register", "swarm": True, **asked}
