@@ -34,7 +34,7 @@ from harness.cluster.fuse import DEVICE, MISSING, is_missing
 from harness.cluster.layout import IMAGE
 from harness.cluster.local import folders
 from harness.cluster.local.cluster import check_processes
-from harness.cluster.over_ssh.firewall import queueing
+from harness.cluster.over_ssh.firewall import Chains, queueing
 from harness.cluster.owner import owner
 from harness.errors import CannotRun, RaftstormError
 from harness.faketime import faketime_library, faketime_path
@@ -269,7 +269,7 @@ def _packet_queue(client: docker.DockerClient) -> Row:
     given = json.dumps({"path": "/run/queue.sock", "ways": {"192.0.2.1": {"loss": 1.0}}})
     install = f"echo {b64encode(archive('packets')).decode()} | base64 -d > /run/packets.pyz"
     begin = f"python3 -S -E /run/packets.pyz hinder '{given}' > /dev/null"
-    fill = queueing("doctor", ["192.0.2.1"], NUMBER)
+    fill = queueing(Chains().of("doctor"), ["192.0.2.1"], NUMBER)
     tried = _tried(client, row, f"{install} && {begin} && {fill}", privileges(client, mounting=False))
     return replace(tried, found=f"{row.found}; {_netem(client)}") if tried == row else tried
 

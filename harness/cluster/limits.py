@@ -126,15 +126,15 @@ class ContainerLimits:
         before = await group(node)
         limit = before.used_bytes + HEADROOM_BYTES
         await self._set(node, mem_limit=limit, memswap_limit=limit)
-        printed = ""
+        ended = ""
         try:
             await call(node, "hunger", "take", {"pid": pid, "limit_bytes": limit})
         except Trouble as trouble:  # it may be ended as well, after the server
-            printed = f" ({trouble})"
+            ended = f" ({trouble})"
         now = await self._seen(node, lambda now: now.oom_kills > before.oom_kills)
         state = await process_state(node, pid)
         if now is None or state != GONE:
-            raise Trouble(f"{node.name}: process {pid} is in state {state} though all memory was taken{printed}")
+            raise Trouble(f"{node.name}: process {pid} is in state {state} though all memory was taken{ended}")
         return {"pid": pid, "state": state, "limit_bytes": now.limit_bytes, "oom_kills": now.oom_kills}
 
     async def _unlimit_memory(self, node: Node) -> Details:

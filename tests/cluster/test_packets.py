@@ -210,8 +210,8 @@ def test_a_link_that_loses_everything_shows_that_whatever_else_it_does() -> None
 
 
 class Letters(Chains):
-    def mine(self, fault: str) -> str:
-        return f"abc-{fault}"
+    def of(self, fault: str) -> str:
+        return f"raftstorm-abc-{fault}"
 
     def among(self, names: Iterable[str]) -> list[str]:
         return [name for name in names if name.startswith("raftstorm-abc-")]
@@ -238,9 +238,9 @@ def test_chains_of_other_runs_are_none_of_ours() -> None:
 
 
 def test_spared_ports_pass_before_anything_is_queued() -> None:
-    rules = queueing("f1", ["10.0.0.2"], 7, spared=[22, 8000]).splitlines()
+    rules = queueing("raftstorm-f1", ["10.0.0.2"], 7, spared=[22, 8000]).splitlines()
     queued = next(number for number, rule in enumerate(rules) if "NFQUEUE" in rule)
     for port in (22, 8000):
         for end in ("sport", "dport"):
             assert any(f"-p tcp --{end} {port} -j RETURN" in rule for rule in rules[:queued])
-    assert not any("22" in rule for rule in queueing("f1", ["10.0.0.1"], 7).splitlines())
+    assert not any("22" in rule for rule in queueing("raftstorm-f1", ["10.0.0.1"], 7).splitlines())

@@ -22,11 +22,11 @@ class RunChains(Chains):
         assert prefix.startswith(PREFIX), "only such chains are ours"
         self._prefix = prefix
 
-    def mine(self, fault: str) -> str:
-        """The fault's id with the run's letters before it; of a long one, a hash."""
+    def of(self, fault: str) -> str:
+        """The run's letters with the fault's id behind them; of a long one, a hash."""
         if len(self._prefix) + len(fault) > _MOST_LETTERS:
             fault = sha256(fault.encode()).hexdigest()[: _MOST_LETTERS - len(self._prefix)]
-        return f"{self._prefix.removeprefix(PREFIX)}{fault}"
+        return f"{self._prefix}{fault}"
 
     def among(self, names: Iterable[str]) -> list[str]:
         return [name for name in names if name.startswith(self._prefix)]

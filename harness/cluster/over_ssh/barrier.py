@@ -54,20 +54,20 @@ class PacketFilter:
 
     async def block(self, node: Node, fault: str, sources: Mapping[str, Node]) -> None:
         answering = {name: address(source)[1] for name, source in sources.items()} if self._answers_pass else {}
-        spared, chain = self._chains.spared, self._chains.mine(fault)
+        spared, chain = self._chains.spared, self._chains.of(fault)
         await firewall.block(node, chain, _addresses(sources), spared=spared, answering=answering)
 
     async def unblock(self, node: Node, fault: str) -> None:
-        await firewall.unblock(node, self._chains.mine(fault))
+        await firewall.unblock(node, self._chains.of(fault))
 
     async def held(self, node: Node, fault: str, sources: Mapping[str, Node]) -> Mapping[str, int]:
-        return await firewall.dropped(node, self._chains.mine(fault), _addresses(sources))
+        return await firewall.dropped(node, self._chains.of(fault), _addresses(sources))
 
     async def leftovers(self, node: Node) -> list[str]:
         return self._chains.among(await firewall.leftovers(node))
 
     def rule_of(self, fault: str) -> str:
-        return firewall.chain_of(self._chains.mine(fault))
+        return self._chains.of(fault)
 
     async def probe(self, source: Node, targets: Mapping[str, Node], *, timeout_s: float) -> Mapping[str, str]:
         return await probe(source, targets, timeout_s=timeout_s)

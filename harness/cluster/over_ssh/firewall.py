@@ -62,10 +62,6 @@ QUEUES: Final = Place("raw", "PREROUTING")
 RESTORE: Final = f"iptables-restore {_WAIT} --noflush"
 
 
-def chain_of(fault: str) -> str:
-    return PREFIX + fault
-
-
 class Chains:
     """Whose chains there are on a node: where it is the run's own, all of ours. `spared`: ports whose TCP no chain
     touches."""
@@ -73,9 +69,9 @@ class Chains:
     def __init__(self, *, spared: Iterable[int] = ()) -> None:
         self.spared = tuple(spared)
 
-    def mine(self, fault: str) -> str:
-        """What the fault's chain is called after PREFIX."""
-        return fault
+    def of(self, fault: str) -> str:
+        """The fault's chain."""
+        return PREFIX + fault
 
     def among(self, names: Iterable[str]) -> list[str]:
         """Those chains of ours that are this run's."""
@@ -84,7 +80,7 @@ class Chains:
 
 async def block(
     node: Node,
-    fault: str,
+    chain: str,
     sources: Mapping[str, str],
     *,
     spared: Iterable[int] = (),
@@ -93,7 +89,6 @@ async def block(
     """Drops what comes from these sources (name -> address), but for TCP to and from ports that are spared, and TCP
     from the port on which a source takes connections, where `answering` (name -> port) has it. Doing it twice is doing
     it once. Raises Trouble."""
-    chain = chain_of(fault)
     rules = [f"-p tcp --{end} {port} -j RETURN" for port in spared for end in ("sport", "dport")]
     for name, address in sources.items():
         if answering and name in answering:
@@ -102,16 +97,15 @@ async def block(
     await run(node, f"{RESTORE} && {CUTS.jump(chain)}", input=CUTS.restore(chain, rules).encode())
 
 
-async def unblock(node: Node, fault: str) -> None:
-    """Removes this fault's chain, if it is there. `leftovers` tells whether it worked. Raises Trouble."""
-    await run(node, CUTS.removal(chain_of(fault)))
+async def unblock(node: Node, chain: str) -> None:
+    """Removes this chain, if it is there. `leftovers` tells whether it worked. Raises Trouble."""
+    await run(node, CUTS.removal(chain))
 
 
-def queueing(fault: str, sources: Iterable[str], queue: int, *, spared: Iterable[int] = ()) -> str:
+def queueing(chain: str, sources: Iterable[str], queue: int, *, spared: Iterable[int] = ()) -> str:
     """A command that queues what comes from these addresses, for whoever listens; nobody: packets pass. Left alone are
     copies that were put in here (they come from the loopback device), answers to pings, probes of reachability, and TCP
     to and from ports that are spared."""
-    chain = chain_of(fault)
     probes = f"{FIRST_PROBE_PORT}:65535"
     rules = (
         "-i lo -j RETURN",
@@ -124,9 +118,9 @@ def queueing(fault: str, sources: Iterable[str], queue: int, *, spared: Iterable
     return f"{QUEUES.restoring(chain, rules)} && {QUEUES.jump(chain)}"
 
 
-async def dropped(node: Node, fault: str, sources: Mapping[str, str]) -> dict[str, int]:
-    """Packets that the fault's rules have dropped, by the source's name. Raises Trouble."""
-    listing = await run(node, f"{CUTS.iptables} -nvxL {chain_of(fault)}")
+async def dropped(node: Node, chain: str, sources: Mapping[str, str]) -> dict[str, int]:
+    """Packets that the chain's rules have dropped, by the source's name. Raises Trouble."""
+    listing = await run(node, f"{CUTS.iptables} -nvxL {chain}")
     return dict(zip(sources, drop_counts(listing), strict=True))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from harness.cluster import Link, Node
-from harness.cluster.over_ssh.firewall import QUEUES, Chains, chain_of, our_chains, queueing
+from harness.cluster.over_ssh.firewall import QUEUES, Chains, our_chains, queueing
 from harness.cluster.over_ssh.probe import address
 from harness.cluster.over_ssh.program import call
 from harness.cluster.over_ssh.shell import Details, Trouble, run
@@ -51,7 +51,7 @@ class Queueing:
     async def attempt(self, name: str) -> None:
         """Whether the node takes such rules and such an agent, with packets from where none come from. Raises Trouble
         where it does not, ControlError."""
-        chain, ways = self._chain(_ATTEMPT), {_NOBODY: Hindrance(loss=1.0).as_dict()}
+        chain, ways = self._chains.of(_ATTEMPT), {_NOBODY: Hindrance(loss=1.0).as_dict()}
         try:
             await self._call(self._nodes[name], ways, after=self._queueing(_ATTEMPT, [_NOBODY]))
         finally:
@@ -66,7 +66,7 @@ class Queueing:
     async def take(self, name: str, fault: str, left: Mapping[str, Hindrance]) -> Details:
         """Raises Trouble, ControlError."""
         node = self._nodes[name]
-        chain, after = self._chain(fault), f"{QUEUES.listing} && {_HELD}"
+        chain, after = self._chains.of(fault), f"{QUEUES.listing} && {_HELD}"
         told, listing = await self._hinder(node, left, before=f"{{ {QUEUES.removal(chain)}; }}", after=after)
         rules, queues = self._listed(listing), self._queued(listing)
         if chain in rules:
@@ -84,7 +84,7 @@ class Queueing:
                 f"{name}: the agent that hindered packets has ended by itself, and they passed from then on: "
                 + (listing.strip().splitlines() or ["nothing is known"])[-1]
             )
-        if self._chain(fault) not in self._listed(listing):
+        if self._chains.of(fault) not in self._listed(listing):
             raise Trouble(f"{name} has lost the rules of {fault}")
         return {"agent": "runs"}
 
@@ -112,10 +112,7 @@ class Queueing:
         return address(self._nodes[name])[0]
 
     def _queueing(self, fault: str, sources: Sequence[str]) -> str:
-        return queueing(self._chains.mine(fault), sources, self._number, spared=self._chains.spared)
-
-    def _chain(self, fault: str) -> str:
-        return chain_of(self._chains.mine(fault))
+        return queueing(self._chains.of(fault), sources, self._number, spared=self._chains.spared)
 
     def _listed(self, listing: str) -> list[str]:
         return self._chains.among(our_chains(listing))
