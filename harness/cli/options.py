@@ -46,7 +46,7 @@ SEARCH: Final = (
     ("schedule-shape", str, "random, or swizzled: one node at a time, lifted in another order.  [default: random]"),
     ("read-mode", str, "linearizable, lease, sequential or stale.  [default: each workload's own]"),
     ("nodes", int, "Nodes of the cluster.  [default: 5]"),
-    ("concurrency", str, "Client processes of each workload; 3n is three for each node.  [default: 2n or 6n, drawn]"),
+    ("concurrency", str, "Client processes of each workload; 3n is three for each node.  [default: 2n, or drawn]"),
     ("rate", float, "Operations a second, all together.  [default: 60]"),
     ("keys", int, "Keys in use at once, for each workload.  [default: 5]"),
     ("ops-per-key", int, "Operations on a key before a fresh one takes its place.  [default: 300]"),
