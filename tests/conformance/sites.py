@@ -116,13 +116,14 @@ class Site:
         """That nothing is left of any fault, once servers that were started have come to themselves."""
         for offered in vars(self.able).values():
             if offered is not None:
-                await self._until_healed(offered)
+                await until_healed(self.world, offered)
 
-    async def _until_healed(self, offered: Verified) -> None:
-        last_ns = self.world.now() + int(HEALED_S * 1e9)
-        while not (found := await offered.verify_healed()).effective and self.world.now() < last_ns:
-            await self.world.sleep(LOOK_S)
-        proven(found)
+
+async def until_healed(world: World, offered: Verified) -> None:
+    last_ns = world.now() + int(HEALED_S * 1e9)
+    while not (found := await offered.verify_healed()).effective and world.now() < last_ns:
+        await world.sleep(LOOK_S)
+    proven(found)
 
 
 Check = Callable[[Site], Awaitable[None]]

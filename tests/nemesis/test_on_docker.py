@@ -32,6 +32,7 @@ from harness.world import Future
 from harness.world.real import RealWorld
 from harness.world.sync import Queue
 from tests.conformance.checks import off_by_s
+from tests.conformance.sites import until_healed
 from tests.nemesis.fakes import FakeRecorder
 
 pytestmark = pytest.mark.docker
@@ -67,11 +68,11 @@ class Site:
         return proven(begun), proven(ended)
 
     async def verify(self) -> None:
-        """Who the members are only a leader knows."""
-        await _wait_leader(self.monitor)
+        """As a run does, until it is so: who the members are only a leader knows, and the one that was seen last may
+        have been deposed since."""
         for place in vars(self.capabilities).values():
             if place is not None:
-                proven(await place.verify_healed())
+                await until_healed(self.world, place)
 
 
 def proven(evidence: Evidence) -> Evidence:
